@@ -1,0 +1,57 @@
+"""What a record is: frozen values that go in and out of everything else."""
+
+from whyseg.schemas.canonical import canonical_json as canonical_json
+from whyseg.schemas.canonical import content_hash as content_hash
+from whyseg.schemas.image import Image as Image
+from whyseg.schemas.mask import Mask as Mask
+from whyseg.schemas.mask import union as union
+from whyseg.schemas.prompt import Box as Box
+from whyseg.schemas.prompt import Point as Point
+from whyseg.schemas.prompt import Prompt as Prompt
+from whyseg.schemas.record import Record as Record
+from whyseg.schemas.revision import AuditEntry as AuditEntry
+from whyseg.schemas.revision import Comment as Comment
+from whyseg.schemas.revision import Finding as Finding
+from whyseg.schemas.revision import Head as Head
+from whyseg.schemas.revision import Lease as Lease
+from whyseg.schemas.revision import Reason as Reason
+from whyseg.schemas.revision import Review as Review
+from whyseg.schemas.revision import Revision as Revision
+from whyseg.schemas.revision import State as State
+from whyseg.schemas.revision import Suggestion as Suggestion
+from whyseg.schemas.sample import Instance as Instance
+from whyseg.schemas.sample import Origin as Origin
+from whyseg.schemas.sample import Query as Query
+from whyseg.schemas.sample import ReasoningType as ReasoningType
+from whyseg.schemas.sample import Ring as Ring
+from whyseg.schemas.sample import Sample as Sample
+from whyseg.schemas.sample import sample_id as sample_id
+
+__all__ = [
+    "AuditEntry",
+    "Box",
+    "Comment",
+    "Finding",
+    "Head",
+    "Image",
+    "Instance",
+    "Lease",
+    "Mask",
+    "Origin",
+    "Point",
+    "Prompt",
+    "Query",
+    "Reason",
+    "ReasoningType",
+    "Record",
+    "Review",
+    "Revision",
+    "Ring",
+    "Sample",
+    "State",
+    "Suggestion",
+    "canonical_json",
+    "content_hash",
+    "sample_id",
+    "union",
+]
