@@ -16,6 +16,7 @@
     │   ├── Incomplete         a sample that cannot be submitted yet, and what it lacks
     │   ├── LeaseHeld          somebody else works on the sample
     │   ├── LeaseLost          the lease has expired or was taken
+    │   ├── StoreUnavailable   the database or the disk refuses (full, read-only, locked)
     │   └── CorruptStore       what is stored does not agree with its hash
     └── SegmenterError
         ├── ModelUnavailable   weights or a package are missing, and how to get them
@@ -123,6 +124,10 @@ class LeaseLost(StoreError):
     def __init__(self, sample_id: str) -> None:
         self.sample_id = sample_id
         super().__init__(f"the lease on sample {sample_id} is lost")
+
+
+class StoreUnavailable(StoreError):
+    """The database or the disk refuses: full, read-only, gone, locked for too long."""
 
 
 class CorruptStore(StoreError):

@@ -45,7 +45,9 @@ class Prompt(Record):
         height, width = size
         for point in self.points:
             if not (-0.5 <= point.x <= width - 0.5 and -0.5 <= point.y <= height - 0.5):
-                raise InvalidRecord(f"point {point.x:g},{point.y:g} is outside the {width}×{height} image (width×height)")
+                raise InvalidRecord(
+                    f"point {point.x:g},{point.y:g} is outside the {width}×{height} image (width×height)"
+                )
         if self.box and not (
             self.box.x1 > -0.5 and self.box.y1 > -0.5 and self.box.x0 < width - 0.5 and self.box.y0 < height - 0.5
         ):

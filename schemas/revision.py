@@ -41,12 +41,26 @@ class Revision(Record):
 
     @classmethod
     def make(
-        cls, sample: Sample, *, number: int, parent: str | None, author: str, created_at: datetime, edit: str | None = None
+        cls,
+        sample: Sample,
+        *,
+        number: int,
+        parent: str | None,
+        author: str,
+        created_at: datetime,
+        edit: str | None = None,
     ) -> Self:
         """Build a revision; its hashes are computed here."""
         content = sample.content_hash()
         draft = cls.model_construct(
-            id="", content=content, sample=sample, number=number, parent=parent, author=author, created_at=created_at, edit=edit
+            id="",
+            content=content,
+            sample=sample,
+            number=number,
+            parent=parent,
+            author=author,
+            created_at=created_at,
+            edit=edit,
         )
         return cls.model_validate({**dict(draft), "id": draft.derived_id()})
 
@@ -138,7 +152,7 @@ class Finding(Record):
     message: str
     sample_id: str | None = None
     image_id: Sha256 | None = None
-    evidence: dict[str, Any] = {}
+    evidence: dict[str, Any] = Field(default_factory=dict)
     created_at: AwareDatetime
 
 
@@ -159,7 +173,7 @@ class AuditEntry(Record):
     actor: str
     action: str
     subject: str
-    detail: dict[str, Any] = {}
+    detail: dict[str, Any] = Field(default_factory=dict)
     previous: str
     hash: str
 

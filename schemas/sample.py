@@ -63,7 +63,7 @@ class Query(Record):
 
 
 class Origin(Record):
-    """Where a mask came from: the tool that made it, the model behind that tool, and whether a hand changed it since."""
+    """Where a mask came from: the tool, the model behind that tool, and whether a hand changed it since."""
 
     kind: Literal["click", "brush", "polygon", "import", "model"]
     model: str | None = None

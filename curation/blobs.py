@@ -1,0 +1,77 @@
+"""Content-addressed files: a name is the SHA-256 of what the file holds."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from whyseg.schemas.errors import NotFound, StoreUnavailable
+
+
+class Blobs:
+    """Files below one folder, spread over 256 sub-folders by the first two characters of their names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Store bytes and return their SHA-256 in hexadecimal; what is there already stays untouched.
+
+        When this returns, the file is on disk under its name. Raises ``StoreUnavailable`` when the disk refuses.
+        """
+        key = hashlib.sha256(data).hexdigest()
+        path = self.path(key)
+        if not path.exists():
+            write_atomically(path, data)
+        return key
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes; raises ``NotFound``."""
+        try:
+            return self.path(key).read_bytes()
+        except FileNotFoundError:
+            raise NotFound("image file", key) from None
+
+    def path(self, key: str) -> Path:
+        """Return where a blob lies, or would lie."""
+        return self.folder / key[:2] / key
+
+    def keys(self) -> Iterator[str]:
+        """Yield the names of all blobs."""
+        for path in sorted(self.folder.glob("??/*")):
+            if len(path.name) == 64:
+                yield path.name
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that its name only ever shows the whole of it, durably.
+
+    Raises ``StoreUnavailable`` when the disk refuses; nothing is left behind then.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path.name} cannot be written below {path.parent}: {error.strerror or error}"
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's newest names durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

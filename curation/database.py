@@ -1,0 +1,104 @@
+"""The database: one engine, short transactions, and the settings under which SQLite serves many writers.
+
+Write-ahead log, ``BEGIN IMMEDIATE`` for whatever writes, ``synchronous=NORMAL`` and a busy timeout: so writers queue up
+instead of failing. A deferred ``BEGIN`` that turns into a write fails at once when somebody wrote in between, whatever
+the timeout. PostgreSQL is reached by its URL; there an advisory lock orders the writers, for the audit chain is one chain.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.exc import DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import column, table
+
+from whyseg.schemas.errors import CorruptStore, StoreUnavailable, UsageError
+
+HEAD = "0001"  # the newest migration
+BUSY_SECONDS = 30
+WRITER_LOCK = 0x77687973  # "whys": the advisory lock's number
+
+
+class Database:
+    """Sessions on one database."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.engine: Engine = create_engine(url)
+        except NoSuchModuleError as error:
+            raise UsageError(f"no driver for the database {url.split(':')[0]}: {error}") from error
+        self.sqlite = self.engine.dialect.name == "sqlite"
+        if self.sqlite:
+            event.listen(self.engine, "connect", _configure)
+            event.listen(self.engine, "begin", _begin)
+        self._reader = self.engine.execution_options(whyseg_reads=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session on one consistent state; what it would write is dropped."""
+        with _translated(), Session(self._reader) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session that alone may write; commits at the end, rolls back on any exception."""
+        with _translated(), Session(self.engine) as session, session.begin():
+            if not self.sqlite:
+                session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest migration; nothing happens where it is there already.
+
+        Raises ``UsageError`` when a newer whyseg made the database.
+        """
+        with _translated():
+            with self._reader.connect() as connection:
+                if schema_version(connection) == HEAD:
+                    return
+            from whyseg.curation.migrations import upgrade  # alembic costs 0.3 s, and most starts need no migration
+
+            with self.engine.begin() as connection:
+                upgrade(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the migration that the schema is at; None for an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own: _begin does
+    for pragma in (
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("whyseg_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the operating system or a broken file does to the database into errors of ours."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailable(f"the database cannot be used now: {error.orig}") from error
+    except DatabaseError as error:
+        if type(error) is DatabaseError:  # not a subclass: SQLite says so of a malformed file
+            raise CorruptStore(f"the database is damaged: {error.orig}") from error
+        raise

@@ -1,0 +1,379 @@
+"""The store: the only way to the database. Records in, records out; every method is one short transaction."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from whyseg.curation import audit, leases, queries
+from whyseg.curation.database import Database
+from whyseg.curation.queries import Order, Page, Place, SampleFilter, Stats
+from whyseg.curation.tables import AuditRow, FindingRow, ImageRow, ReviewRow, RevisionRow, SampleRow, SuggestionRow
+from whyseg.curation.times import now, stamp
+from whyseg.schemas.errors import (
+    CorruptStore,
+    IllegalTransition,
+    Incomplete,
+    InvalidRecord,
+    NotFound,
+    SizeMismatch,
+    StaleParent,
+)
+from whyseg.schemas.image import Image
+from whyseg.schemas.record import Record
+from whyseg.schemas.revision import AuditEntry, Finding, Head, Lease, Review, Revision, State, Suggestion
+from whyseg.schemas.sample import Sample
+
+R = TypeVar("R", bound=Record)
+LEASE_SECONDS = 60.0
+
+
+class Store:
+    """Images, samples and all that happened to them.
+
+    History is append-only: a sample is a pointer to its newest revision, and `revise` is the only way to move it.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], datetime] = now) -> None:
+        self.database = Database(url)
+        self.database.migrate()
+        self._clock = clock
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+    def add_image(self, image: Image, *, author: str) -> bool:
+        """Add an image whose bytes are stored already; False when it is known."""
+        with self.database.write() as session:
+            return self._add_image(session, image, author)
+
+    def add_samples(self, images: list[Image], samples: list[Sample], *, author: str) -> int:
+        """Add images and samples in one transaction, skipping those that are known; return how many samples are new."""
+        with self.database.write() as session:
+            for image in images:
+                self._add_image(session, image, author)
+            return sum(self._add_sample(session, sample, author) for sample in samples)
+
+    def add_sample(self, sample: Sample, *, author: str) -> Head:
+        """Add a sample with its first revision; the head as it is when the sample is known.
+
+        Raises ``NotFound`` when its image is not in the store, ``SizeMismatch`` when their sizes differ.
+        """
+        with self.database.write() as session:
+            self._add_sample(session, sample, author)
+            return _head(session, sample.id)
+
+    def image(self, image_id: str) -> Image:
+        """Return an image's record; raises ``NotFound``."""
+        with self.database.read() as session:
+            return _image(session, image_id)
+
+    def images(self) -> list[str]:
+        """Return the ids of all images, in the order of adding."""
+        with self.database.read() as session:
+            return list(session.scalars(select(ImageRow.id).order_by(ImageRow.added_at, ImageRow.id)))
+
+    def head(self, sample_id: str) -> Head:
+        """Return a sample as it stands; raises ``NotFound``."""
+        with self.database.read() as session:
+            return _head(session, sample_id)
+
+    def revision(self, revision_id: str) -> Revision:
+        """Return a revision; raises ``NotFound``."""
+        with self.database.read() as session:
+            row = session.get(RevisionRow, revision_id)
+            if row is None:
+                raise NotFound("revision", revision_id)
+            return revision_of(row)
+
+    def revisions(self, sample_id: str) -> list[Revision]:
+        """Return a sample's revisions, newest first; raises ``NotFound``."""
+        with self.database.read() as session:
+            _sample_row(session, sample_id)
+            found = select(RevisionRow).where(RevisionRow.sample_id == sample_id).order_by(RevisionRow.number.desc())
+            return [revision_of(row) for row in session.scalars(found)]
+
+    def revise(self, sample_id: str, sample: Sample, *, parent: str, author: str, edit: str | None = None) -> Head:
+        """Make ``sample`` the newest revision, on the revision ``parent`` that it was changed from.
+
+        The same ``edit`` again returns the head that it made; content equal to the newest makes no revision. A
+        submitted or rejected sample becomes a draft. Raises ``NotFound``, ``StaleParent`` when somebody was faster,
+        ``IllegalTransition`` when the sample is accepted and so locked, ``InvalidRecord`` when the change is about
+        another sample or image.
+        """
+        with self.database.write() as session:
+            row = _sample_row(session, sample_id)
+            if edit is not None:
+                same = RevisionRow.sample_id == sample_id, RevisionRow.edit == edit
+                if done := session.scalar(select(RevisionRow).where(*same)):
+                    return Head(revision=revision_of(done), state=State(row.state))
+            head = _revision_of_head(session, row)
+            if parent != head.id:
+                raise StaleParent(sample_id, head.id, parent)
+            if row.state == State.ACCEPTED:
+                raise IllegalTransition(sample_id, row.state, "change it; reopen it first")
+            if (sample.id, sample.size) != (sample_id, head.sample.size):
+                raise InvalidRecord(
+                    f"sample {sample_id} of size {head.sample.size} cannot become sample {sample.id} of size {sample.size}"
+                )
+            if sample == head.sample:
+                return Head(revision=head, state=State(row.state))
+            revision = Revision.make(
+                sample, number=head.number + 1, parent=head.id, author=author, created_at=self._clock(), edit=edit
+            )
+            _point(row, revision, State.DRAFT)
+            session.add(_revision_row(revision))
+            audit.append(
+                session, revision.created_at, author, "revise", sample_id, revision=revision.id, state=State.DRAFT.value
+            )
+            return Head(revision=revision, state=State.DRAFT)
+
+    def submit(self, sample_id: str, *, parent: str, author: str) -> Head:
+        """Hand a sample in for review; a submitted one stays so.
+
+        Raises ``StaleParent``, ``IllegalTransition`` when it is accepted, ``Incomplete`` with what it lacks.
+        """
+        with self.database.write() as session:
+            row = _sample_row(session, sample_id)
+            head = _revision_of_head(session, row)
+            if parent != head.id:
+                raise StaleParent(sample_id, head.id, parent)
+            if row.state == State.ACCEPTED:
+                raise IllegalTransition(sample_id, row.state, "submit it")
+            if problems := head.sample.missing():
+                raise Incomplete(sample_id, problems)
+            if row.state != State.SUBMITTED:
+                self._move(session, row, State.SUBMITTED, author, "submit", revision=head.id)
+            return Head(revision=head, state=State.SUBMITTED)
+
+    def review(self, review: Review) -> Head:
+        """Accept or reject a submitted revision.
+
+        Raises ``StaleParent`` when the sample was revised since, ``IllegalTransition`` when it is not submitted.
+        """
+        with self.database.write() as session:
+            row = _sample_row(session, review.sample_id)
+            head = _revision_of_head(session, row)
+            if review.revision_id != head.id:
+                raise StaleParent(review.sample_id, head.id, review.revision_id)
+            if row.state != State.SUBMITTED:
+                raise IllegalTransition(
+                    review.sample_id, row.state, f"{review.decision} it: only submitted samples are reviewed"
+                )
+            keys = {"revision_id": review.revision_id, "sample_id": review.sample_id}
+            session.add(
+                ReviewRow(id=review.id, **keys, created_at=stamp(review.created_at), body=review.model_dump_json())
+            )
+            state = State.ACCEPTED if review.decision == "accept" else State.REJECTED
+            self._move(
+                session, row, state, review.reviewer, review.decision, revision=head.id, review=review.content_hash()
+            )
+            return Head(revision=head, state=state)
+
+    def reopen(self, sample_id: str, *, author: str, reason: str) -> Head:
+        """Unlock an accepted sample: it becomes a draft again; raises ``IllegalTransition`` when it is not accepted."""
+        with self.database.write() as session:
+            row = _sample_row(session, sample_id)
+            if row.state != State.ACCEPTED:
+                raise IllegalTransition(sample_id, row.state, "reopen it: only accepted samples are locked")
+            self._move(session, row, State.DRAFT, author, "reopen", reason=reason)
+            return _head(session, sample_id)
+
+    def reviews(self, sample_id: str) -> list[Review]:
+        """Return a sample's reviews, newest first."""
+        return self._records(ReviewRow, Review, ReviewRow.sample_id == sample_id)
+
+    def add_suggestion(self, suggestion: Suggestion) -> None:
+        """Keep what a machine proposed, beside whatever people make of it."""
+        with self.database.write() as session:
+            at = stamp(suggestion.created_at)
+            body = suggestion.model_dump_json()
+            session.add(SuggestionRow(id=suggestion.id, sample_id=suggestion.sample_id, created_at=at, body=body))
+
+    def suggestions(self, sample_id: str) -> list[Suggestion]:
+        """Return the suggestions for a sample, newest first."""
+        return self._records(SuggestionRow, Suggestion, SuggestionRow.sample_id == sample_id)
+
+    def add_finding(self, finding: Finding) -> None:
+        """Keep a finding."""
+        with self.database.write() as session:
+            keys = {
+                "id": finding.id,
+                "kind": finding.kind,
+                "sample_id": finding.sample_id,
+                "image_id": finding.image_id,
+            }
+            session.add(FindingRow(**keys, created_at=stamp(finding.created_at), body=finding.model_dump_json()))
+
+    def findings(self, sample_id: str | None = None) -> list[Finding]:
+        """Return the findings about a sample, or all, newest first."""
+        return self._records(FindingRow, Finding, *([FindingRow.sample_id == sample_id] if sample_id else []))
+
+    def claim(self, sample_id: str, holder: str, *, seconds: float = LEASE_SECONDS) -> Lease:
+        """Take or renew a lease on a sample; raises ``LeaseHeld`` while somebody else's lives."""
+        with self.database.write() as session:
+            return leases.claim(session, sample_id, holder, self._clock(), seconds)
+
+    def claim_next(self, wanted: SampleFilter, holder: str, *, seconds: float = LEASE_SECONDS) -> Lease | None:
+        """Take a lease on the first matching sample that nobody else holds; None if there is none."""
+        with self.database.write() as session:
+            return leases.claim_next(session, wanted, holder, self._clock(), seconds)
+
+    def renew(self, lease: Lease, *, seconds: float = LEASE_SECONDS) -> Lease:
+        """Prolong a lease: the heartbeat; raises ``LeaseLost``."""
+        with self.database.write() as session:
+            return leases.renew(session, lease.sample_id, lease.token, self._clock(), seconds)
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back."""
+        with self.database.write() as session:
+            leases.release(session, lease.sample_id, lease.token)
+
+    def page(self, wanted: SampleFilter, *, order: Order = "added", offset: int = 0, limit: int = 50) -> Page:
+        """Return a page of the samples that match."""
+        with self.database.read() as session:
+            return queries.page(session, wanted, order, offset, limit)
+
+    def place(self, sample_id: str) -> Place:
+        """Return a sample's neighbours and position in the order of adding; raises ``NotFound``."""
+        with self.database.read() as session:
+            return queries.place(session, sample_id)
+
+    def stats(self) -> Stats:
+        """Count what the workspace holds."""
+        with self.database.read() as session:
+            return queries.stats(session, session.scalar(select(func.count()).select_from(RevisionRow)) or 0)
+
+    def audit_log(self, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
+        """Return audit entries in their order, those after a number, of one subject or of all."""
+        with self.database.read() as session:
+            found = select(AuditRow).where(AuditRow.number > after).order_by(AuditRow.number).limit(limit)
+            if subject is not None:
+                found = found.where(AuditRow.subject == subject)
+            return [audit.entry_of(row) for row in session.scalars(found)]
+
+    def _add_image(self, session: Session, image: Image, author: str) -> bool:
+        if session.get(ImageRow, image.id):
+            return False
+        at = self._clock()
+        body = image.model_dump_json()
+        session.add(ImageRow(id=image.id, file_name=image.file_name, added_at=stamp(at), body=body))
+        audit.append(session, at, author, "add_image", image.id, file_name=image.file_name, record=image.content_hash())
+        return True
+
+    def _add_sample(self, session: Session, sample: Sample, author: str) -> bool:
+        if session.get(SampleRow, sample.id):
+            return False
+        image = _image(session, sample.image_id)
+        if image.size != sample.size:
+            raise SizeMismatch(f"sample {sample.id}", image.size, sample.size)
+        revision = Revision.make(sample, number=1, parent=None, author=author, created_at=self._clock())
+        last = session.scalar(select(func.max(SampleRow.added))) or 0
+        row = SampleRow(id=sample.id, added=last + 1, image_id=sample.image_id)
+        _point(row, revision, State.DRAFT)
+        session.add_all([row, _revision_row(revision)])
+        at = revision.created_at
+        audit.append(session, at, author, "add_sample", sample.id, revision=revision.id, state=State.DRAFT.value)
+        return True
+
+    def _move(self, session: Session, row: SampleRow, state: State, actor: str, action: str, **detail: Any) -> None:
+        at = self._clock()
+        row.state, row.updated_at = state.value, stamp(at)
+        audit.append(session, at, actor, action, row.id, state=state.value, **detail)
+
+    def _records(self, table: Any, record: type[R], *where: Any) -> list[R]:
+        with self.database.read() as session:
+            found = select(table.body).where(*where).order_by(table.created_at.desc())
+            return [record.parse(body) for body in session.scalars(found)]
+
+
+def all_revisions(session: Session) -> Iterator[RevisionRow]:
+    """Yield every revision's row, sample by sample in order, without holding them all."""
+    found = select(RevisionRow).order_by(RevisionRow.sample_id, RevisionRow.number)
+    for row in session.scalars(found.execution_options(yield_per=500)):
+        session.expunge(row)
+        yield row
+
+
+def revision_of(row: RevisionRow) -> Revision:
+    """Return the record of a row; raises ``CorruptStore`` when the row holds none."""
+    try:
+        return Revision.parse(
+            {
+                "id": row.id,
+                "content": row.content,
+                "sample": json.loads(row.body),
+                "number": row.number,
+                "parent": row.parent,
+                "author": row.author,
+                "created_at": row.created_at,
+                "edit": row.edit,
+            }
+        )
+    except ValueError as error:  # broken JSON, or data that no record can hold
+        raise CorruptStore(f"revision {row.id} of sample {row.sample_id} cannot be read: {error}") from error
+
+
+def _revision_row(revision: Revision) -> RevisionRow:
+    return RevisionRow(
+        id=revision.id,
+        sample_id=revision.sample.id,
+        number=revision.number,
+        parent=revision.parent,
+        content=revision.content,
+        author=revision.author,
+        created_at=stamp(revision.created_at),
+        edit=revision.edit,
+        body=revision.sample.model_dump_json(),
+    )
+
+
+def _point(row: SampleRow, revision: Revision, state: State) -> None:
+    for name, value in pointer(revision).items():
+        setattr(row, name, value)
+    row.state = state.value
+    row.updated_at = stamp(revision.created_at)
+
+
+def pointer(revision: Revision) -> dict[str, Any]:
+    """Return the columns of a sample's row that its newest revision determines."""
+    sample = revision.sample
+    return {
+        "head": revision.id,
+        "number": revision.number,
+        "query": sample.query.text if sample.query else None,
+        "reasoning_type": sample.reasoning_type.value if sample.reasoning_type else None,
+        "depth": sample.depth,
+        "instances": len(sample.instances),
+        "no_target": sample.no_target,
+    }
+
+
+def _image(session: Session, image_id: str) -> Image:
+    row = session.get(ImageRow, image_id)
+    if row is None:
+        raise NotFound("image", image_id)
+    return Image.parse(row.body)
+
+
+def _sample_row(session: Session, sample_id: str) -> SampleRow:
+    row = session.get(SampleRow, sample_id)
+    if row is None:
+        raise NotFound("sample", sample_id)
+    return row
+
+
+def _revision_of_head(session: Session, row: SampleRow) -> Revision:
+    head = session.get(RevisionRow, row.head)
+    if head is None:
+        raise CorruptStore(f"sample {row.id} points to revision {row.head}, which is not there")
+    return revision_of(head)
+
+
+def _head(session: Session, sample_id: str) -> Head:
+    row = _sample_row(session, sample_id)
+    return Head(revision=_revision_of_head(session, row), state=State(row.state))

@@ -1,0 +1,113 @@
+"""The database's rows: private to the store, which takes and returns records."""
+
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """The tables' common base; times are ISO 8601 texts in UTC of one width, so that they sort."""
+
+
+class ImageRow(Base):
+    """An image record; its pixels lie in the content-addressed folder."""
+
+    __tablename__ = "images"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    file_name: Mapped[str]
+    added_at: Mapped[str]
+    body: Mapped[str] = mapped_column(Text)  # the record as JSON
+
+
+class SampleRow(Base):
+    """The pointer of a sample: its newest revision and state, and what filters look at."""
+
+    __tablename__ = "samples"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    added: Mapped[int] = mapped_column(unique=True)  # 1, 2, 3 … in the order of adding
+    image_id: Mapped[str] = mapped_column(ForeignKey("images.id"), index=True)
+    head: Mapped[str]
+    number: Mapped[int]
+    state: Mapped[str]
+    updated_at: Mapped[str] = mapped_column(index=True)
+    query: Mapped[str | None] = mapped_column(Text)
+    reasoning_type: Mapped[str | None]
+    depth: Mapped[int | None]
+    instances: Mapped[int]
+    no_target: Mapped[bool]
+    __table_args__ = (
+        Index("samples_by_state", "state", "added"),
+        Index("samples_by_type", "reasoning_type", "depth", "added"),
+    )
+
+
+class RevisionRow(Base):
+    """One immutable revision; never updated, never deleted."""
+
+    __tablename__ = "revisions"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id", deferrable=True, initially="DEFERRED"))
+    number: Mapped[int]
+    parent: Mapped[str | None]
+    content: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[str]
+    edit: Mapped[str | None]
+    body: Mapped[str] = mapped_column(Text)  # the sample as JSON
+    __table_args__ = (UniqueConstraint("sample_id", "number"), UniqueConstraint("sample_id", "edit"))
+
+
+class ReviewRow(Base):
+    """A review of a revision."""
+
+    __tablename__ = "reviews"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), index=True)
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+    created_at: Mapped[str]
+    body: Mapped[str] = mapped_column(Text)
+
+
+class SuggestionRow(Base):
+    """What a machine proposed for a sample."""
+
+    __tablename__ = "suggestions"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), index=True)
+    created_at: Mapped[str]
+    body: Mapped[str] = mapped_column(Text)
+
+
+class FindingRow(Base):
+    """What a check or a model run found."""
+
+    __tablename__ = "findings"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(index=True)
+    sample_id: Mapped[str | None] = mapped_column(ForeignKey("samples.id"), index=True)
+    image_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"), index=True)
+    created_at: Mapped[str]
+    body: Mapped[str] = mapped_column(Text)
+
+
+class LeaseRow(Base):
+    """A claim on a sample; whoever finds it expired may replace it."""
+
+    __tablename__ = "leases"
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), primary_key=True)
+    holder: Mapped[str]
+    token: Mapped[str]
+    expires_at: Mapped[str]
+
+
+class AuditRow(Base):
+    """One link of the audit chain."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[str]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str] = mapped_column(index=True)
+    detail: Mapped[str] = mapped_column(Text)
+    previous: Mapped[str]
+    hash: Mapped[str]

@@ -1,0 +1,155 @@
+"""Verification: every hash, link, pointer and file of a workspace, derived again from what it stands for."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from whyseg.curation import audit
+from whyseg.curation.store import all_revisions, pointer, revision_of
+from whyseg.curation.tables import AuditRow, ImageRow, ReviewRow, RevisionRow, SampleRow
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas.errors import CorruptStore, NotFound
+from whyseg.schemas.image import Image
+from whyseg.schemas.record import Record
+from whyseg.schemas.revision import Review, State
+
+
+class Problem(Record):
+    """Something that does not agree with its hash or its counterpart."""
+
+    what: str
+    message: str
+
+
+def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: None) -> list[Problem]:
+    """Derive everything again and return what does not agree; an empty list means that the workspace is whole.
+
+    ``progress`` is called with the name of each part. Raises ``CorruptStore`` when the database cannot even be read.
+    """
+    problems: list[Problem] = []
+    with workspace.store.database.read() as session:
+        progress("database")
+        if workspace.store.database.sqlite:
+            problems += _integrity(session)
+        progress("audit log")
+        states, logged, chain = _audit_chain(session)
+        problems += chain
+        progress("revisions")
+        problems += _revisions(session, logged)
+        progress("samples")
+        problems += _samples(session, states)
+        progress("images")
+        problems += _images(session, workspace, logged)
+        progress("reviews")
+        problems += _reviews(session, logged)
+    return problems
+
+
+def _integrity(session: Session) -> Iterator[Problem]:
+    for (message,) in session.execute(text("PRAGMA integrity_check")):
+        if message != "ok":
+            yield Problem(what="database", message=str(message))
+    for row in session.execute(text("PRAGMA foreign_key_check")):
+        yield Problem(what="database", message=f"a row of {row[0]} points to a {row[2]} that is not there")
+
+
+def _audit_chain(session: Session) -> tuple[dict[str, str], set[str], list[Problem]]:
+    """Walk the chain; return each subject's last state, every hash that an entry vouches for, and the problems."""
+    states: dict[str, str] = {}
+    logged: set[str] = set()
+    problems: list[Problem] = []
+    expected, previous = 1, audit.GENESIS
+    for row in session.scalars(select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=1000)):
+        try:
+            entry = audit.entry_of(row)
+        except ValueError as error:
+            problems.append(Problem(what=f"audit entry {row.number}", message=f"cannot be read: {error}"))
+            expected, previous = row.number + 1, row.hash
+            continue
+        if entry.number != expected or entry.previous != previous:
+            problems.append(Problem(what=f"audit entry {entry.number}", message="does not follow the entry before it"))
+        if entry.derived_hash() != entry.hash:
+            problems.append(Problem(what=f"audit entry {entry.number}", message="was changed: its hash does not fit"))
+        if "state" in entry.detail:
+            states[entry.subject] = entry.detail["state"]
+        logged.update(str(entry.detail[key]) for key in ("revision", "record", "review") if key in entry.detail)
+        expected, previous = entry.number + 1, entry.hash
+    return states, logged, problems
+
+
+def _revisions(session: Session, logged: set[str]) -> Iterator[Problem]:
+    sample, number, parent = "", 0, None
+    for row in all_revisions(session):
+        if row.sample_id != sample:
+            sample, number, parent = row.sample_id, 0, None
+        where = f"revision {row.number} of sample {row.sample_id}"
+        if row.number != number + 1 or row.parent != parent:
+            yield Problem(what=where, message="does not follow the revision before it")
+        number, parent = row.number, row.id
+        try:
+            revision = revision_of(row)
+        except CorruptStore as error:
+            yield Problem(what=where, message=str(error))
+            continue
+        if revision.sample.content_hash() != revision.content:
+            yield Problem(what=where, message="its content was changed: the content hash does not fit")
+        if revision.derived_id() != revision.id:
+            yield Problem(what=where, message="was changed: its hash does not fit")
+        if revision.sample.id != row.sample_id:
+            yield Problem(what=where, message=f"is about another sample, {revision.sample.id}")
+        if revision.id not in logged:
+            yield Problem(what=where, message="is not in the audit log")
+
+
+def _samples(session: Session, states: dict[str, str]) -> Iterator[Problem]:
+    joined = select(SampleRow, RevisionRow).outerjoin(RevisionRow, RevisionRow.id == SampleRow.head)
+    newest = select(RevisionRow.number).where(RevisionRow.sample_id == SampleRow.id)
+    newest_number = newest.order_by(RevisionRow.number.desc()).limit(1).scalar_subquery()
+    for row, head, number in session.execute(
+        joined.add_columns(newest_number).execution_options(yield_per=500)
+    ):
+        where = f"sample {row.id}"
+        if head is None or head.number != number:
+            yield Problem(what=where, message="does not point to its newest revision")
+            continue
+        try:
+            wanted = pointer(revision_of(head))
+        except CorruptStore:
+            continue  # told with the revision
+        differing = [name for name, value in wanted.items() if getattr(row, name) != value]
+        if differing:
+            yield Problem(what=where, message=f"its list entry differs from its newest revision: {', '.join(differing)}")
+        if row.state not in {state.value for state in State} or states.get(row.id) != row.state:
+            yield Problem(what=where, message=f"is {row.state}, but the audit log says {states.get(row.id)}")
+
+
+def _images(session: Session, workspace: Workspace, logged: set[str]) -> Iterator[Problem]:
+    for row in session.scalars(select(ImageRow).order_by(ImageRow.id).execution_options(yield_per=500)):
+        where = f"image {row.id}"
+        try:
+            image = Image.parse(row.body)
+            data = workspace.blobs.read(row.id)
+        except NotFound:
+            yield Problem(what=where, message=f"its file is missing ({row.file_name})")
+            continue
+        except (ValueError, OSError) as error:
+            yield Problem(what=where, message=f"cannot be read: {error}")
+            continue
+        if hashlib.sha256(data).hexdigest() != row.id:
+            yield Problem(what=where, message=f"its file was changed ({row.file_name})")
+        if image.id != row.id or image.content_hash() not in logged:
+            yield Problem(what=where, message="its record is not the one in the audit log")
+
+
+def _reviews(session: Session, logged: set[str]) -> Iterator[Problem]:
+    for row in session.scalars(select(ReviewRow).execution_options(yield_per=500)):
+        where = f"review {row.id}"
+        try:
+            review = Review.parse(row.body)
+        except ValueError as error:
+            yield Problem(what=where, message=f"cannot be read: {error}")
+            continue
+        if review.content_hash() not in logged:
+            yield Problem(what=where, message="is not in the audit log")

@@ -1,0 +1,92 @@
+"""A workspace: the folder that holds a team's database, images, releases and settings."""
+
+import tomllib
+from pathlib import Path
+from typing import Self
+
+from whyseg.curation.blobs import Blobs, write_atomically
+from whyseg.curation.store import Store
+from whyseg.schemas.errors import NotAWorkspace, StoreUnavailable, UsageError
+from whyseg.schemas.record import Record
+
+SETTINGS = "whyseg.toml"
+DATABASE = "whyseg.db"
+FOLDERS = ("images", "releases", "cache")
+TEMPLATE = """\
+# The settings of this whyseg workspace.
+
+# Where the records lie: empty for whyseg.db beside this file, or a URL such as postgresql+psycopg://user@host/name
+database = ""
+"""
+
+
+class Settings(Record):
+    """What ``whyseg.toml`` says. ``database``: a SQLAlchemy URL; empty for ``whyseg.db`` in the workspace."""
+
+    database: str = ""
+
+
+class Workspace:
+    """An open workspace; use it as a context manager, or call `close`."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self.path = path
+        self.settings = settings
+        self.blobs = Blobs(path / "images")
+        self.cache = path / "cache"
+        self.releases = path / "releases"
+        self.store = Store(settings.database or f"sqlite:///{path / DATABASE}")
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Make a workspace of a new or empty folder, and open it.
+
+        Raises ``UsageError`` when the folder holds anything already.
+        """
+        if (path / SETTINGS).exists():
+            raise UsageError(f"{path} is a workspace already")
+        try:
+            if path.exists() and any(path.iterdir()):
+                raise UsageError(f"{path} is not empty; give a new or empty folder")
+            for folder in FOLDERS:
+                (path / folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"{path} cannot become a workspace: {error.strerror}") from error
+        workspace = cls(path, Settings())
+        write_atomically(path / SETTINGS, TEMPLATE.encode())  # last: its presence says that the workspace is complete
+        return workspace
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a workspace; raises ``NotAWorkspace`` when the folder is none, ``UsageError`` for broken settings."""
+        file = path / SETTINGS
+        try:
+            text = file.read_text()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotAWorkspace(
+                f"{path} is no workspace (no {SETTINGS} there); make one with: whyseg init {path}"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} cannot be read: {error}") from error
+        try:
+            settings = Settings.parse(tomllib.loads(text))
+        except ValueError as error:
+            raise UsageError(f"{file}: {error}") from error
+        if not settings.database and not (path / DATABASE).exists():
+            raise StoreUnavailable(f"{path / DATABASE} is missing; whyseg restore brings a backup back")
+        return cls(path, settings)
+
+    @classmethod
+    def ensure(cls, path: Path) -> Self:
+        """Open the workspace, or make it where there is none."""
+        return cls.open(path) if (path / SETTINGS).exists() else cls.create(path)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
