@@ -2,7 +2,7 @@
 
 Write-ahead log, ``BEGIN IMMEDIATE`` for whatever writes, ``synchronous=NORMAL`` and a busy timeout: so writers queue up
 instead of failing. A deferred ``BEGIN`` that turns into a write fails at once when somebody wrote in between, whatever
-the timeout. PostgreSQL is reached by its URL; there an advisory lock orders the writers, for the audit chain is one chain.
+the timeout. PostgreSQL is reached by its URL; there an advisory lock orders the writers: the audit chain is one chain.
 """
 
 from collections.abc import Iterator

@@ -24,8 +24,10 @@ def merge(base: Sample, mine: Sample, theirs: Sample) -> Merge:
     conflicts: list[str] = []
     values: dict[str, Any] = {}
     for name in FIELDS:
-        values[name] = _pick(name.replace("_", " "), *(getattr(s, name) for s in (base, mine, theirs)), conflicts)
-    values["hops"], values["depth"] = _pick("hops", *((s.hops, s.depth) for s in (base, mine, theirs)), conflicts)
+        sides = (getattr(base, name), getattr(mine, name), getattr(theirs, name))
+        values[name] = _pick(name.replace("_", " "), sides, conflicts)
+    chains = ((base.hops, base.depth), (mine.hops, mine.depth), (theirs.hops, theirs.depth))
+    values["hops"], values["depth"] = _pick("hops", chains, conflicts)
     values["instances"] = _instances(base, mine, theirs, conflicts)
     if values["no_target"] and values["instances"]:
         conflicts.append("one side says no-target, the other has instances; the instances were kept")
@@ -34,7 +36,8 @@ def merge(base: Sample, mine: Sample, theirs: Sample) -> Merge:
     return Merge(sample=merged, conflicts=tuple(conflicts))
 
 
-def _pick(name: str, base: Any, mine: Any, theirs: Any, conflicts: list[str]) -> Any:
+def _pick(name: str, sides: tuple[Any, Any, Any], conflicts: list[str]) -> Any:
+    base, mine, theirs = sides
     if mine in (base, theirs):
         return theirs
     if theirs != base:
@@ -54,9 +57,9 @@ def _instances(base: Sample, mine: Sample, theirs: Sample, conflicts: list[str])
             added.append(two.model_copy(update={"id": free}))
             free += 1
             continue
-        chosen = _pick(f"instance {key}", old, one, two, conflicts)
-        if chosen is None and old in (one, two):
-            continue  # one side deleted it, the other left it as it was
-        # a change outlives a deletion: pixels that somebody has just worked on are not thrown away
-        kept += [chosen or one or two]
+        chosen = _pick(f"instance {key}", (old, one, two), conflicts)
+        if chosen is None and old not in (one, two):
+            chosen = one or two  # a change outlives a deletion: pixels somebody has just worked on are not thrown away
+        if chosen is not None:
+            kept.append(chosen)
     return kept + added

@@ -1,7 +1,6 @@
 """The store: the only way to the database. Records in, records out; every method is one short transaction."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from whyseg.curation import audit, leases, queries
 from whyseg.curation.database import Database
 from whyseg.curation.queries import Order, Page, Place, SampleFilter, Stats
+from whyseg.curation.rows import point, revision_of, row_of
 from whyseg.curation.tables import AuditRow, FindingRow, ImageRow, ReviewRow, RevisionRow, SampleRow, SuggestionRow
 from whyseg.curation.times import now, stamp
 from whyseg.schemas.errors import (
@@ -117,16 +117,17 @@ class Store:
             if row.state == State.ACCEPTED:
                 raise IllegalTransition(sample_id, row.state, "change it; reopen it first")
             if (sample.id, sample.size) != (sample_id, head.sample.size):
+                expected = f"sample {sample_id} of size {head.sample.size}"
                 raise InvalidRecord(
-                    f"sample {sample_id} of size {head.sample.size} cannot become sample {sample.id} of size {sample.size}"
+                    f"the change is about another sample: expected {expected}, got {sample.id} of {sample.size}"
                 )
             if sample == head.sample:
                 return Head(revision=head, state=State(row.state))
             revision = Revision.make(
                 sample, number=head.number + 1, parent=head.id, author=author, created_at=self._clock(), edit=edit
             )
-            _point(row, revision, State.DRAFT)
-            session.add(_revision_row(revision))
+            point(row, revision, State.DRAFT)
+            session.add(row_of(revision))
             audit.append(
                 session, revision.created_at, author, "revise", sample_id, revision=revision.id, state=State.DRAFT.value
             )
@@ -274,8 +275,8 @@ class Store:
         revision = Revision.make(sample, number=1, parent=None, author=author, created_at=self._clock())
         last = session.scalar(select(func.max(SampleRow.added))) or 0
         row = SampleRow(id=sample.id, added=last + 1, image_id=sample.image_id)
-        _point(row, revision, State.DRAFT)
-        session.add_all([row, _revision_row(revision)])
+        point(row, revision, State.DRAFT)
+        session.add_all([row, row_of(revision)])
         at = revision.created_at
         audit.append(session, at, author, "add_sample", sample.id, revision=revision.id, state=State.DRAFT.value)
         return True
@@ -289,68 +290,6 @@ class Store:
         with self.database.read() as session:
             found = select(table.body).where(*where).order_by(table.created_at.desc())
             return [record.parse(body) for body in session.scalars(found)]
-
-
-def all_revisions(session: Session) -> Iterator[RevisionRow]:
-    """Yield every revision's row, sample by sample in order, without holding them all."""
-    found = select(RevisionRow).order_by(RevisionRow.sample_id, RevisionRow.number)
-    for row in session.scalars(found.execution_options(yield_per=500)):
-        session.expunge(row)
-        yield row
-
-
-def revision_of(row: RevisionRow) -> Revision:
-    """Return the record of a row; raises ``CorruptStore`` when the row holds none."""
-    try:
-        return Revision.parse(
-            {
-                "id": row.id,
-                "content": row.content,
-                "sample": json.loads(row.body),
-                "number": row.number,
-                "parent": row.parent,
-                "author": row.author,
-                "created_at": row.created_at,
-                "edit": row.edit,
-            }
-        )
-    except ValueError as error:  # broken JSON, or data that no record can hold
-        raise CorruptStore(f"revision {row.id} of sample {row.sample_id} cannot be read: {error}") from error
-
-
-def _revision_row(revision: Revision) -> RevisionRow:
-    return RevisionRow(
-        id=revision.id,
-        sample_id=revision.sample.id,
-        number=revision.number,
-        parent=revision.parent,
-        content=revision.content,
-        author=revision.author,
-        created_at=stamp(revision.created_at),
-        edit=revision.edit,
-        body=revision.sample.model_dump_json(),
-    )
-
-
-def _point(row: SampleRow, revision: Revision, state: State) -> None:
-    for name, value in pointer(revision).items():
-        setattr(row, name, value)
-    row.state = state.value
-    row.updated_at = stamp(revision.created_at)
-
-
-def pointer(revision: Revision) -> dict[str, Any]:
-    """Return the columns of a sample's row that its newest revision determines."""
-    sample = revision.sample
-    return {
-        "head": revision.id,
-        "number": revision.number,
-        "query": sample.query.text if sample.query else None,
-        "reasoning_type": sample.reasoning_type.value if sample.reasoning_type else None,
-        "depth": sample.depth,
-        "instances": len(sample.instances),
-        "no_target": sample.no_target,
-    }
 
 
 def _image(session: Session, image_id: str) -> Image:

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
-from whyseg.curation.store import all_revisions, pointer, revision_of
+from whyseg.curation.rows import all_revisions, pointer, revision_of
 from whyseg.curation.tables import AuditRow, ImageRow, ReviewRow, RevisionRow, SampleRow
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import CorruptStore, NotFound
@@ -37,9 +37,10 @@ def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: Non
         states, logged, chain = _audit_chain(session)
         problems += chain
         progress("revisions")
-        problems += _revisions(session, logged)
+        newest: dict[str, int] = {}
+        problems += _revisions(session, logged, newest)
         progress("samples")
-        problems += _samples(session, states)
+        problems += _samples(session, states, newest)
         progress("images")
         problems += _images(session, workspace, logged)
         progress("reviews")
@@ -79,7 +80,8 @@ def _audit_chain(session: Session) -> tuple[dict[str, str], set[str], list[Probl
     return states, logged, problems
 
 
-def _revisions(session: Session, logged: set[str]) -> Iterator[Problem]:
+def _revisions(session: Session, logged: set[str], newest: dict[str, int]) -> Iterator[Problem]:
+    """Yield what is wrong with the revisions; ``newest`` receives each sample's last number."""
     sample, number, parent = "", 0, None
     for row in all_revisions(session):
         if row.sample_id != sample:
@@ -88,6 +90,7 @@ def _revisions(session: Session, logged: set[str]) -> Iterator[Problem]:
         if row.number != number + 1 or row.parent != parent:
             yield Problem(what=where, message="does not follow the revision before it")
         number, parent = row.number, row.id
+        newest[sample] = number
         try:
             revision = revision_of(row)
         except CorruptStore as error:
@@ -103,15 +106,11 @@ def _revisions(session: Session, logged: set[str]) -> Iterator[Problem]:
             yield Problem(what=where, message="is not in the audit log")
 
 
-def _samples(session: Session, states: dict[str, str]) -> Iterator[Problem]:
+def _samples(session: Session, states: dict[str, str], newest: dict[str, int]) -> Iterator[Problem]:
     joined = select(SampleRow, RevisionRow).outerjoin(RevisionRow, RevisionRow.id == SampleRow.head)
-    newest = select(RevisionRow.number).where(RevisionRow.sample_id == SampleRow.id)
-    newest_number = newest.order_by(RevisionRow.number.desc()).limit(1).scalar_subquery()
-    for row, head, number in session.execute(
-        joined.add_columns(newest_number).execution_options(yield_per=500)
-    ):
+    for row, head in session.execute(joined.execution_options(yield_per=500)):
         where = f"sample {row.id}"
-        if head is None or head.number != number:
+        if head is None or head.sample_id != row.id or head.number != newest.get(row.id):
             yield Problem(what=where, message="does not point to its newest revision")
             continue
         try:
@@ -120,7 +119,9 @@ def _samples(session: Session, states: dict[str, str]) -> Iterator[Problem]:
             continue  # told with the revision
         differing = [name for name, value in wanted.items() if getattr(row, name) != value]
         if differing:
-            yield Problem(what=where, message=f"its list entry differs from its newest revision: {', '.join(differing)}")
+            yield Problem(
+                what=where, message=f"its list entry differs from its newest revision: {', '.join(differing)}"
+            )
         if row.state not in {state.value for state in State} or states.get(row.id) != row.state:
             yield Problem(what=where, message=f"is {row.state}, but the audit log says {states.get(row.id)}")
 

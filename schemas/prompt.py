@@ -9,7 +9,7 @@ from whyseg.schemas.record import Record
 
 
 class Point(Record):
-    """A click at (x, y) in pixels of the upright image; whole numbers are pixel centres, (0, 0) the top-left pixel's."""
+    """A click at (x, y) in pixels of the upright image; whole numbers are pixel centres, (0, 0) the top-left one."""
 
     x: float
     y: float
@@ -41,7 +41,7 @@ class Prompt(Record):
         return bool(self.points) or self.box is not None
 
     def require_inside(self, size: tuple[int, int]) -> None:
-        """Raise ``InvalidRecord`` unless every point lies on the image of ``size`` (height, width) and the box meets it."""
+        """Raise ``InvalidRecord`` unless every point lies on the image (``size``: height, width) and the box meets it."""
         height, width = size
         for point in self.points:
             if not (-0.5 <= point.x <= width - 0.5 and -0.5 <= point.y <= height - 0.5):

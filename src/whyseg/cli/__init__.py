@@ -1,2 +1,44 @@
-"""The command line."""
-def main() -> None: ...
+"""The command line: one small module a group of commands; heavy imports wait inside the commands."""
+
+import sys
+
+import typer
+
+from whyseg import __version__
+from whyseg.cli import workspace
+from whyseg.schemas.errors import UsageError, WhysegError
+
+app = typer.Typer(
+    name="whyseg",
+    help="Make reasoning-segmentation data, train on it, and send the model's findings back to the data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+workspace.register(app)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"whyseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Make reasoning-segmentation data, train on it, and send the model's findings back to the data."""
+
+
+def main() -> None:
+    """Run the command line: exit 0 done, 1 refused or failed, 2 wrong use; a user's mistake is one line of text."""
+    try:
+        app()
+    except WhysegError as error:
+        line = " ".join(str(error).split())
+        print(f"whyseg: {line}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:
+        sys.exit(1)  # whoever read the output has gone
