@@ -9,12 +9,15 @@ tag) and from nowhere else: viewers and browsers do not look at XMP.
 import hashlib
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PilImage
+from PIL import UnidentifiedImageError
 
 from whyseg.schemas import Image
 from whyseg.schemas.errors import RefusedImage
@@ -63,6 +66,8 @@ _UPRIGHT = {
 }
 _ORIENTATION = 274  # the EXIF and TIFF tag
 _WIDE = ("I;16", "I;16L", "I;16B", "I;16N")
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr")
+_NARROWED = "16-bit values scaled to 8 bits"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,7 @@ class _Decoded:
     format: str
     orientation: int
     size: tuple[int, int]  # (height, width), upright
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # what becoming upright 8-bit RGB changes, beside the rotation
 
 
 def read_upright(data: bytes, name: str) -> UprightImage:
@@ -105,8 +110,9 @@ def read_upright(data: bytes, name: str) -> UprightImage:
     ``name`` is what a refusal calls it. Raises ``RefusedImage`` for whatever is no picture, is broken or truncated, is
     over the limits, or is in a format or colour mode that is not taken in.
     """
-    decoded = _decode(data, name)
-    pixels, changed = _rgb(decoded, name)
+    with _refusing(data, name):
+        decoded = _load(data, name)
+        pixels = _rgb(decoded)
     height, width = decoded.size
     return UprightImage(
         pixels=pixels,
@@ -114,8 +120,8 @@ def read_upright(data: bytes, name: str) -> UprightImage:
         orientation=decoded.orientation,
         width=width,
         height=height,
-        notes=decoded.notes + changed,
-        as_stored=decoded.orientation == 1 and not decoded.notes and not changed,
+        notes=decoded.notes,
+        as_stored=decoded.orientation == 1 and not decoded.notes,
     )
 
 
@@ -129,8 +135,8 @@ def examine(data: bytes, name: str) -> tuple[Image, tuple[str, ...]]:
 
     Raises ``RefusedImage`` exactly when `read_upright` does.
     """
-    decoded = _decode(data, name)
-    notes = decoded.notes + _mode_notes(decoded, name) + _suffix_notes(decoded.format, name)
+    with _refusing(data, name):
+        decoded = _load(data, name)
     height, width = decoded.size
     image = Image(
         id=hashlib.sha256(data).hexdigest(),
@@ -141,7 +147,7 @@ def examine(data: bytes, name: str) -> tuple[Image, tuple[str, ...]]:
         byte_size=len(data),
         file_name=printable(name),
     )
-    return image, notes
+    return image, decoded.notes + _suffix_notes(decoded.format, name)
 
 
 def printable(name: str) -> str:
@@ -153,17 +159,14 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def _decode(data: bytes, name: str) -> _Decoded:
-    """Open and load a picture; the one place where whatever Pillow raises becomes a refusal."""
-    if not data:
-        raise RefusedImage(name, "the file is empty")
-    if len(data) > MAX_FILE_BYTES:
-        raise RefusedImage(name, f"{len(data)} bytes are over the limit of {MAX_FILE_BYTES}")
+@contextmanager
+def _refusing(data: bytes, name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises into a refusal; nothing else in whyseg catches a decoder's exceptions."""
     try:
-        return _load(data, name)
+        yield
     except RefusedImage:
         raise
-    except PilImage.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise RefusedImage(name, _unidentified(data)) from error
     except (PilImage.DecompressionBombError, PilImage.DecompressionBombWarning) as error:
         raise RefusedImage(name, f"over the limit of {MAX_IMAGE_PIXELS} pixels: {_line(error)}") from error
@@ -172,6 +175,10 @@ def _decode(data: bytes, name: str) -> _Decoded:
 
 
 def _load(data: bytes, name: str) -> _Decoded:
+    if not data:
+        raise RefusedImage(name, "the file is empty")
+    if len(data) > MAX_FILE_BYTES:
+        raise RefusedImage(name, f"{len(data)} bytes are over the limit of {MAX_FILE_BYTES}")
     picture = PilImage.open(io.BytesIO(data), formats=FORMATS)
     form = picture.format or "unknown"
     width, height = picture.size
@@ -184,7 +191,7 @@ def _load(data: bytes, name: str) -> _Decoded:
     if form != "MPO" and getattr(picture, "is_animated", False):  # an MPO's further pictures are previews of its first
         notes.append("the first of several frames is taken")
     if _raw_mode(picture).endswith(("16L", "16B", "16N")) and picture.mode not in _WIDE:
-        notes.append("16-bit colour scaled to 8 bits")
+        notes.append(_NARROWED)
     if form == "PNG":  # loading does not compare the checksums of the pixel data
         PilImage.open(io.BytesIO(data), formats=("PNG",)).verify()
     if form == "TIFF":  # loading turns it upright and drops the tag
@@ -195,7 +202,7 @@ def _load(data: bytes, name: str) -> _Decoded:
         orientation, odd = _exif_orientation(picture)
     sideways = form != "TIFF" and orientation >= 5
     size = (picture.width, picture.height) if sideways else (picture.height, picture.width)
-    return _Decoded(picture, form, orientation, size, (*notes, *odd))
+    return _Decoded(picture, form, orientation, size, (*notes, *odd, *_changes(picture, form, name)))
 
 
 def _raw_mode(picture: PilImage.Image) -> str:
@@ -224,39 +231,34 @@ def _checked(orientation: object) -> tuple[int, tuple[str, ...]]:
     return 1, (f"the EXIF orientation {str(orientation)[:20]!r} is none of 1–8 and was ignored",)
 
 
-def _mode_notes(decoded: _Decoded, name: str) -> tuple[str, ...]:
-    """Say what turning the picture into 8-bit RGB changes; refuse a mode that has no such picture."""
-    picture = decoded.picture
-    if picture.mode in _WIDE or (picture.mode == "I" and decoded.format == "PPM"):
-        return ("16-bit grey scaled to 8 bits",)
-    if picture.mode in ("I", "F"):
-        raise RefusedImage(name, f"32-bit grey (mode {picture.mode}) has no known range: save it as 8 or 16 bits")
-    if picture.mode in ("LAB", "HSV"):
-        raise RefusedImage(name, f"{picture.mode} colours are not taken in: save it as RGB")
+def _changes(picture: PilImage.Image, form: str, name: str) -> tuple[str, ...]:
+    """Say what turning a loaded picture into 8-bit RGB changes; refuse a mode that has no such picture."""
+    mode = picture.mode
+    if mode in _WIDE or (mode == "I" and form == "PPM"):  # which Pillow scales to 16 bits
+        return (_NARROWED,)
+    if mode not in _MODES:
+        raise RefusedImage(name, f"pixels of mode {mode} are not taken in: save it as 8-bit RGB or grey")
     notes = []
-    if picture.mode == "CMYK":
+    if mode == "CMYK":
         notes.append("CMYK converted to RGB without a colour profile")
-    if picture.has_transparency_data and picture.convert("RGBA").getextrema()[3] != (255, 255):
+    if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         notes.append("transparency shown on white")
     return tuple(notes)
 
 
-def _rgb(decoded: _Decoded, name: str) -> tuple[RgbArray, tuple[str, ...]]:
-    """Return the upright pixels, uint8 (H, W, 3), and what was changed on the way."""
-    notes = _mode_notes(decoded, name)
+def _rgb(decoded: _Decoded) -> RgbArray:
+    """Return the upright pixels, uint8 (H, W, 3)."""
     picture = decoded.picture
     if picture.mode in ("I", *_WIDE):
         wide = np.asarray(picture).astype(np.uint32)
         picture = PilImage.fromarray(((wide * 255 + 32_895) >> 16).astype(np.uint8))  # round(value / 257)
-    elif "transparency shown on white" in notes:
+    elif picture.has_transparency_data:
         white = PilImage.new("RGBA", picture.size, "white")
         picture = PilImage.alpha_composite(white, picture.convert("RGBA"))
-    if picture.mode == "P":
-        picture = picture.convert("RGBA")  # straight to RGB, Pillow warns of palettes with several alpha values
     picture = picture.convert("RGB")
     if decoded.format != "TIFF" and decoded.orientation > 1:
         picture = picture.transpose(_UPRIGHT[decoded.orientation])
-    return np.array(picture, np.uint8), notes
+    return np.array(picture, np.uint8)
 
 
 def _suffix_notes(form: str, name: str) -> tuple[str, ...]:
