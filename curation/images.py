@@ -136,7 +136,7 @@ def examine(data: bytes, name: str) -> tuple[Image, tuple[str, ...]]:
     Raises ``RefusedImage`` exactly when `read_upright` does.
     """
     with _refusing(data, name):
-        decoded = _load(data, name)
+        decoded = _load(data, name, small=True)
     height, width = decoded.size
     image = Image(
         id=hashlib.sha256(data).hexdigest(),
@@ -174,7 +174,12 @@ def _refusing(data: bytes, name: str) -> Iterator[None]:
         raise RefusedImage(name, f"cannot be decoded: {_line(error)}") from error
 
 
-def _load(data: bytes, name: str) -> _Decoded:
+def _load(data: bytes, name: str, *, small: bool = False) -> _Decoded:
+    """Open a picture, check its size before any pixel is decoded, and decode it.
+
+    ``small``: a JPEG's pixels may come out at 1/8 of the size. All of its data is read just the same, in a fifth of the
+    time at 12 megapixels.
+    """
     if not data:
         raise RefusedImage(name, "the file is empty")
     if len(data) > MAX_FILE_BYTES:
@@ -194,14 +199,15 @@ def _load(data: bytes, name: str) -> _Decoded:
         notes.append(_NARROWED)
     if form == "PNG":  # loading does not compare the checksums of the pixel data
         PilImage.open(io.BytesIO(data), formats=("PNG",)).verify()
-    if form == "TIFF":  # loading turns it upright and drops the tag
+    if small:
+        picture.draft("L", (1, 1))
+    if form == "TIFF":  # of an upright size from the start; loading rotates the pixels and drops the tag
         orientation, odd = _checked(getattr(picture, "tag_v2", {}).get(_ORIENTATION, 1))
         picture.load()
     else:
         picture.load()
         orientation, odd = _exif_orientation(picture)
-    sideways = form != "TIFF" and orientation >= 5
-    size = (picture.width, picture.height) if sideways else (picture.height, picture.width)
+    size = (width, height) if form != "TIFF" and orientation >= 5 else (height, width)
     return _Decoded(picture, form, orientation, size, (*notes, *odd, *_changes(picture, form, name)))
 
 
@@ -255,7 +261,8 @@ def _rgb(decoded: _Decoded) -> RgbArray:
     elif picture.has_transparency_data:
         white = PilImage.new("RGBA", picture.size, "white")
         picture = PilImage.alpha_composite(white, picture.convert("RGBA"))
-    picture = picture.convert("RGB")
+    if picture.mode != "RGB":
+        picture = picture.convert("RGB")
     if decoded.format != "TIFF" and decoded.orientation > 1:
         picture = picture.transpose(_UPRIGHT[decoded.orientation])
     return np.array(picture, np.uint8)
