@@ -34,7 +34,12 @@ _SUFFIXES = {
     ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".dib": "BMP", ".gif": "GIF", ".ppm": "PPM",
     ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM", ".avif": "AVIF",
 }  # fmt: skip
-IMAGE_SUFFIXES = frozenset(_SUFFIXES)
+RAW_SUFFIXES = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw"})
+PICTURE_SUFFIXES = frozenset(_SUFFIXES) | RAW_SUFFIXES | {
+    ".ai", ".eps", ".exr", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".pcx", ".pdf", ".psd", ".qoi",
+    ".svg", ".svgz", ".tga", ".xcf",
+}  # fmt: skip
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*")  # those that no text begins with
 
 _MAGIC = (  # files that people take for pictures, or that hold some
     (0, b"%PDF", "PDF"),
@@ -150,6 +155,16 @@ def examine(data: bytes, name: str) -> tuple[Image, tuple[str, ...]]:
     return image, decoded.notes + _suffix_notes(decoded.format, name)
 
 
+def has_picture_suffix(name: str) -> bool:
+    """Tell whether a file name says that it is a picture, of a format that is taken in or not."""
+    return PurePath(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def begins_like_picture(head: bytes) -> bool:
+    """Tell whether a file's first 16 bytes are those of a format that is taken in; BMP and PPM begin as texts may."""
+    return head.startswith(_STARTS) or head[8:12] == b"WEBP" or head[4:12] == b"ftypavif"
+
+
 def printable(name: str) -> str:
     r"""Return a file name as one line of text: what cannot be printed, or is no Unicode, is written as an escape.
 
@@ -182,6 +197,8 @@ def _load(data: bytes, name: str, *, small: bool = False) -> _Decoded:
     """
     if not data:
         raise RefusedImage(name, "the file is empty")
+    if PurePath(name).suffix.lower() in RAW_SUFFIXES:  # Pillow would take the preview for the picture
+        raise RefusedImage(name, "a camera's raw file is not taken in; export it as JPEG, PNG or TIFF")
     if len(data) > MAX_FILE_BYTES:
         raise RefusedImage(name, f"{len(data)} bytes are over the limit of {MAX_FILE_BYTES}")
     picture = PilImage.open(io.BytesIO(data), formats=FORMATS)
