@@ -1,0 +1,51 @@
+# One door: everything that CI does is a target here. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PORT ?= 7860
+# Small models are slower, by far, with two spinning OpenMP pools on two cores.
+export OMP_NUM_THREADS ?= 1
+export GRADIO_ANALYTICS_ENABLED := False
+# mypy says "Success" also over nothing: fewer checked files than this is a failure.
+MYPY_FILES := 90
+
+.PHONY: help setup demo test test-slow lint fix bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## make .venv with everything that demo and tests need
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[demo,train,test]"
+	$(BIN)/python -m pip check
+	@touch $@
+
+demo: setup ## serve the app with sample photographs, and print its address
+	$(BIN)/whyseg demo --port $(PORT)
+
+test: setup ## the tests that belong to every change (under 8 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not slow and not gpu" --durations=10
+
+test-slow: setup ## what needs longer: kills, many processes, a clean install, training
+	$(BIN)/python -m pytest -m "slow and not gpu" --durations=10
+
+lint: setup ## format, ruff, mypy --strict over at least $(MYPY_FILES) files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy | tee $(VENV)/mypy.txt
+	@n=$$(sed -nE 's/^Success: no issues found in ([0-9]+) source files$$/\1/p' $(VENV)/mypy.txt); \
+	if [ "$${n:-0}" -lt $(MYPY_FILES) ]; then echo "mypy checked $${n:-no} files, expected at least $(MYPY_FILES)"; exit 1; fi
+
+fix: setup ## format, and repair what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## side-by-side measurements, into benchmarks/results
+	$(BIN)/python -m benchmarks.click_latency
+
+clean: ## remove what was built, not your workspaces
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,86 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.builders import complete, filled_workspace
+from whyseg.curation.queries import SampleFilter
+from whyseg.curation.verify import verify
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas import Sample
+from whyseg.schemas.errors import CorruptStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with filled_workspace(tmp_path / "w", samples=2) as workspace:
+        row = workspace.store.page(SampleFilter()).samples[0]
+        head = workspace.store.head(row.id)
+        full = {**complete().plain(), **{key: head.sample.plain()[key] for key in ("id", "image_id")}}
+        second = workspace.store.revise(row.id, Sample.parse(full), parent=head.revision.id, author="ann")
+        workspace.store.submit(row.id, parent=second.revision.id, author="ann")
+    return tmp_path / "w"
+
+
+def tamper(path: Path, statement: str) -> list[str]:
+    """Run a statement behind the store's back; return what verification then says."""
+    connection = sqlite3.connect(path / "whyseg.db")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    return problems(path)
+
+
+def problems(path: Path) -> list[str]:
+    with Workspace.open(path) as workspace:
+        return [f"{problem.what}: {problem.message}" for problem in verify(workspace)]
+
+
+def test_an_untouched_workspace_agrees(path: Path) -> None:
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("UPDATE revisions SET body = replace(body, 'warm', 'cold')", "content hash does not fit"),
+        ("UPDATE revisions SET author = 'eve' WHERE number = 2", "its hash does not fit"),
+        ("UPDATE revisions SET parent = 'sha256:0' WHERE number = 2", "does not follow the revision before it"),
+        ("UPDATE revisions SET body = '{' WHERE number = 2", "cannot be read"),
+        ("UPDATE samples SET head = (SELECT id FROM revisions WHERE number = 1)", "does not point to its newest"),
+        ("UPDATE samples SET state = 'accepted'", "is accepted, but the audit log says"),
+        ("UPDATE samples SET query = 'other'", "differs from its newest revision: query"),
+        ("UPDATE audit SET actor = 'eve' WHERE number = 3", "audit entry 3: was changed"),
+        ("UPDATE audit SET detail = '{' WHERE number = 2", "audit entry 2: cannot be read"),
+        ("DELETE FROM audit WHERE number = 3", "does not follow the entry before it"),
+        (
+            "DELETE FROM audit WHERE number = (SELECT max(number) FROM audit)",
+            "is submitted, but the audit log says draft",
+        ),
+        ("DELETE FROM revisions WHERE number = 2", "does not point to its newest revision"),
+        ("UPDATE images SET body = replace(body, 'PNG', 'GIF')", "its record is not the one in the audit log"),
+    ],
+)
+def test_every_tampering_is_found(path: Path, statement: str, complaint: str) -> None:
+    assert any(complaint in problem for problem in tamper(path, statement)), tamper(path, "SELECT 1")
+
+
+def test_a_changed_and_a_missing_image_file_are_found(path: Path) -> None:
+    files = sorted((path / "images").glob("??/*"))
+    files[0].write_bytes(b"something else")
+    files[1].unlink()
+    found = problems(path)
+    assert any("its file was changed" in problem for problem in found)
+    assert any("its file is missing" in problem for problem in found)
+
+
+def test_a_damaged_database_page_is_an_error_of_ours(path: Path) -> None:
+    database = path / "whyseg.db"
+    data = bytearray(database.read_bytes())
+    data[4096 : len(data)] = bytes(len(data) - 4096)  # everything but the first page
+    database.write_bytes(data)
+    try:
+        found = problems(path)
+    except CorruptStore as error:
+        found = [str(error)]
+    assert found

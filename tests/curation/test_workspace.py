@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from tests.builders import filled_workspace
+from whyseg.curation.blobs import Blobs
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas.errors import NotAWorkspace, NotFound, StoreUnavailable, UsageError
+
+
+def test_a_workspace_is_found_again_after_it_was_closed(tmp_path: Path) -> None:
+    filled_workspace(tmp_path / "w").close()
+    with Workspace.open(tmp_path / "w") as workspace:
+        assert workspace.store.stats().samples == 1
+    assert sorted(p.name for p in (tmp_path / "w").iterdir()) == [
+        "cache",
+        "images",
+        "releases",
+        "whyseg.db",
+        "whyseg.toml",
+    ]
+
+
+def test_a_folder_that_holds_something_does_not_become_a_workspace(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        Workspace.create(tmp_path)
+    Workspace.create(tmp_path / "w").close()
+    with pytest.raises(UsageError, match="a workspace already"):
+        Workspace.create(tmp_path / "w")
+    Workspace.ensure(tmp_path / "w").close()
+
+
+def test_what_is_no_workspace_is_not_opened(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(NotAWorkspace, match="whyseg init"):
+            Workspace.open(path)
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("text", ["database = 5", "colour = 'red'", "database = ", "\ufffd"])
+def test_broken_settings_are_named(tmp_path: Path, text: str) -> None:
+    filled_workspace(tmp_path / "w").close()
+    (tmp_path / "w" / "whyseg.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"whyseg\.toml"):
+        Workspace.open(tmp_path / "w")
+
+
+def test_a_missing_database_is_not_made_anew_silently(tmp_path: Path) -> None:
+    filled_workspace(tmp_path / "w").close()
+    (tmp_path / "w" / "whyseg.db").unlink()
+    with pytest.raises(StoreUnavailable, match="restore"):
+        Workspace.open(tmp_path / "w")
+
+
+def test_a_file_is_stored_once_under_its_hash(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    # printf abc | sha256sum
+    key = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert blobs.put(b"abc") == blobs.put(b"abc") == key
+    assert blobs.read(key) == b"abc"
+    assert list(blobs.keys()) == [key]
+    with pytest.raises(NotFound):
+        blobs.read("0" * 64)
+
+
+def test_a_disk_that_refuses_leaves_no_half_file(tmp_path: Path) -> None:
+    (tmp_path / "ba").write_text("a file where the folder should be")
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        Blobs(tmp_path).put(b"abc")
+    assert [p.name for p in tmp_path.rglob("*")] == ["ba"]

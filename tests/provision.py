@@ -1,0 +1,57 @@
+"""What some tests need from outside: a Chromium and the MobileSAM weights, installed where that is allowed.
+
+Where they cannot be had, the tests skip and say so; ``WHYSEG_REQUIRE_BROWSER=1`` and ``WHYSEG_REQUIRE_MODELS=1`` turn
+that skip into a failure.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+
+import pytest
+
+
+def chromium() -> str:
+    """Return Chromium's path; skip or fail the test when there is none."""
+    path, why = _find_chromium()
+    if path is None:
+        _unavailable("WHYSEG_REQUIRE_BROWSER", f"no Chromium: {why}")
+    return path
+
+
+def mobilesam() -> None:
+    """See that the MobileSAM weights are in the cache; skip or fail the test when they are not."""
+    if why := _pull_mobilesam():
+        _unavailable("WHYSEG_REQUIRE_MODELS", f"no MobileSAM weights: {why}")
+
+
+@functools.cache
+def _find_chromium() -> tuple[str | None, str]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found or not (shutil.which("apt-get") and os.geteuid() == 0):
+        return found, "not installed, and only root may install Debian's package"
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+        if done.returncode:
+            return None, (done.stderr.strip().splitlines() or ["apt-get failed"])[-1]
+    return shutil.which("chromium"), "apt-get installed none"
+
+
+@functools.cache
+def _pull_mobilesam() -> str:
+    from whyseg.curation.segmenters import weights
+    from whyseg.schemas.errors import WhysegError
+
+    try:
+        weights.pull("mobilesam")
+    except WhysegError as error:
+        return str(error)
+    return ""
+
+
+def _unavailable(variable: str, why: str) -> None:
+    if os.environ.get(variable) == "1":
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
