@@ -41,7 +41,7 @@ class Prompt(Record):
         return bool(self.points) or self.box is not None
 
     def require_inside(self, size: tuple[int, int]) -> None:
-        """Raise ``InvalidRecord`` unless every point lies on the image (``size``: height, width) and the box meets it."""
+        """Raise ``InvalidRecord`` unless the points lie on the image (``size``: height, width) and the box meets it."""
         height, width = size
         for point in self.points:
             if not (-0.5 <= point.x <= width - 0.5 and -0.5 <= point.y <= height - 0.5):

@@ -8,6 +8,7 @@ import functools
 import os
 import shutil
 import subprocess
+from typing import NoReturn
 
 import pytest
 
@@ -51,7 +52,7 @@ def _pull_mobilesam() -> str:
     return ""
 
 
-def _unavailable(variable: str, why: str) -> None:
+def _unavailable(variable: str, why: str) -> NoReturn:
     if os.environ.get(variable) == "1":
         pytest.fail(why, pytrace=False)
     pytest.skip(why)

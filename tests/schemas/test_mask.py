@@ -116,4 +116,4 @@ def test_what_is_no_picture_of_bits_is_refused() -> None:
 
 def test_a_mask_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Mask.empty((2, 2)).size = (3, 3)  # type: ignore[misc]
+        Mask.empty((2, 2)).size = (3, 3)
