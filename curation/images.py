@@ -212,7 +212,7 @@ def _load(data: bytes, name: str, *, small: bool = False) -> _Decoded:
     notes = []
     if form != "MPO" and getattr(picture, "is_animated", False):  # an MPO's further pictures are previews of its first
         notes.append("the first of several frames is taken")
-    if _raw_mode(picture).endswith(("16L", "16B", "16N")) and picture.mode not in _WIDE:
+    if _raw_mode(picture).endswith(("16L", "16B", "16N")) and picture.mode not in ("I", *_WIDE):
         notes.append(_NARROWED)
     if form == "PNG":  # loading does not compare the checksums of the pixel data
         PilImage.open(io.BytesIO(data), formats=("PNG",)).verify()
