@@ -82,7 +82,7 @@ class Archive:
     def read(self, member: Member, limit: int | None = None) -> bytes:
         """Return a member's content, or its first ``limit`` bytes.
 
-        Raises ``RefusedArchive`` when it may not be read, is broken, or turns out larger than it says or is allowed.
+        Raises ``RefusedArchive`` when it may not be read, is broken, or is not of the size it says.
         """
         if member.refusal is not None:
             raise RefusedArchive(member.name, member.refusal)
@@ -102,6 +102,10 @@ class Archive:
                 raise RefusedArchive(member.name, f"unpacks to more than {self.limits.member} bytes")
             if self._unpacked > self.limits.total:
                 raise RefusedArchive(member.name, f"the archive unpacks to more than {self.limits.total} bytes")
+        if size != member.info.file_size:
+            raise RefusedArchive(
+                member.name, f"unpacks to {size} bytes, not the {member.info.file_size} that it declares"
+            )
         return b"".join(parts)
 
 
