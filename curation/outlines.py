@@ -42,14 +42,12 @@ def trace(mask: Mask) -> list[RingArray]:
     """
     starts, ends = _horizontal_edges(mask)
     # The corners' vertical partners: down each column line they pair up, first with second, third with fourth. Where
-    # two pixels touch at a corner it has two corners, and the one of the upper pixel, whose edge ends above, is first.
+    # two pixels touch at a corner it counts twice, in either order: rings that so come to share it are split there.
     corners = np.concatenate([starts, ends])
-    order = np.lexsort((corners[:, 2], corners[:, 1], corners[:, 0]))
+    order = np.lexsort((corners[:, 1], corners[:, 0]))
     partner = np.empty(len(corners), np.int64)
     partner[order[0::2]], partner[order[1::2]] = order[1::2], order[0::2]
-    following = partner[
-        len(starts) :
-    ].tolist()  # the edge that begins where the vertical one from this edge's end leads
+    following = partner[len(starts) :].tolist()  # the edge that begins where the vertical one from this edge's end leads
     rings: list[RingArray] = []
     seen = [False] * len(starts)
     for first in range(len(starts)):
@@ -60,12 +58,12 @@ def trace(mask: Mask) -> list[RingArray]:
             edges.append(edge)
             edge = following[edge]
         if edges:
-            rings += _split(np.stack([starts[edges, :2], ends[edges, :2]], axis=1).reshape(-1, 2))
+            rings += _split(np.stack([starts[edges], ends[edges]], axis=1).reshape(-1, 2))
     return rings
 
 
 def _horizontal_edges(mask: Mask) -> tuple[IntArray, IntArray]:
-    """Return the ends (x, y, is_top) of the longest horizontal edges, with the object on their right-hand side."""
+    """Return the starts and ends (x, y) of the longest horizontal edges, the object on their right-hand side."""
     height = mask.size[0]
     bounds = np.concatenate([[0], np.cumsum(runs_from_counts(mask.counts))])
     begin, end = bounds[1:-1:2], bounds[2::2]  # the object's runs, down the columns; one may go on in the next column
@@ -82,9 +80,8 @@ def _horizontal_edges(mask: Mask) -> tuple[IntArray, IntArray]:
     x, y, is_top = x[order], y[order], is_top[order]
     new = np.ones(len(x) + 1, bool)
     new[1:-1] = (np.diff(x) != 1) | (np.diff(y) != 0) | (np.diff(is_top) != 0)
-    left = np.stack([x, y, is_top], axis=1)[new[:-1]]
-    right = np.stack([x + 1, y, is_top], axis=1)[new[1:]]
-    goes_right = left[:, 2:] == 1
+    left, right = np.stack([x, y], axis=1)[new[:-1]], np.stack([x + 1, y], axis=1)[new[1:]]
+    goes_right = is_top[new[:-1], None] == 1
     return np.where(goes_right, left, right), np.where(goes_right, right, left)
 
 
