@@ -5,7 +5,7 @@ import sys
 import typer
 
 from whyseg import __version__
-from whyseg.cli import workspace
+from whyseg.cli import importing, workspace
 from whyseg.schemas.errors import UsageError, WhysegError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 workspace.register(app)
+app.add_typer(importing.app, name="import")
 
 
 def _version(show: bool) -> None:
