@@ -16,20 +16,26 @@ GENESIS = "sha256:" + "0" * 64  # what the first entry names as the one before i
 
 def append(session: Session, at: datetime, actor: str, action: str, subject: str, **detail: Any) -> None:
     """Append an entry; the caller's transaction must be the only writer."""
-    last = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
+    number, previous = session.info.get("audit") or _last(session)  # a session lives as long as its transaction
     draft = AuditEntry(
-        number=last.number + 1 if last else 1,
+        number=number + 1,
         at=at,
         actor=actor,
         action=action,
         subject=subject,
         detail=detail,
-        previous=last.hash if last else GENESIS,
+        previous=previous,
         hash="",
     )
     entry = draft.model_copy(update={"hash": draft.derived_hash()})
     plain = entry.plain()
     session.add(AuditRow(**{**plain, "detail": canonical_json(plain["detail"])}))
+    session.info["audit"] = entry.number, entry.hash
+
+
+def _last(session: Session) -> tuple[int, str]:
+    last = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
+    return (last.number, last.hash) if last else (0, GENESIS)
 
 
 def entry_of(row: AuditRow) -> AuditEntry:

@@ -49,23 +49,33 @@ class Store:
     def add_image(self, image: Image, *, author: str) -> bool:
         """Add an image whose bytes are stored already; False when it is known."""
         with self.database.write() as session:
-            return self._add_image(session, image, author)
+            if session.get(ImageRow, image.id):
+                return False
+            self._add_image(session, image, author)
+            return True
 
     def add_samples(self, images: list[Image], samples: list[Sample], *, author: str) -> int:
         """Add images and samples in one transaction, skipping those that are known; return how many samples are new."""
-        with self.database.write() as session:
+        with self.database.write() as session, session.no_autoflush:
+            wanted = [image.id for image in images] + [sample.image_id for sample in samples]
+            sizes = {image.id: image.size for image in _images(session, wanted)}
             for image in images:
-                self._add_image(session, image, author)
-            return sum(self._add_sample(session, sample, author) for sample in samples)
+                if image.id not in sizes:
+                    self._add_image(session, image, author)
+                    sizes[image.id] = image.size
+            known = _known(session, SampleRow.id, [sample.id for sample in samples])
+            new = {sample.id: sample for sample in samples if sample.id not in known}
+            for sample in new.values():
+                self._add_sample(session, sample, sizes, author)
+            return len(new)
 
     def add_sample(self, sample: Sample, *, author: str) -> Head:
         """Add a sample with its first revision; the head as it is when the sample is known.
 
         Raises ``NotFound`` when its image is not in the store, ``SizeMismatch`` when their sizes differ.
         """
-        with self.database.write() as session:
-            self._add_sample(session, sample, author)
-            return _head(session, sample.id)
+        self.add_samples([], [sample], author=author)
+        return self.head(sample.id)
 
     def image(self, image_id: str) -> Image:
         """Return an image's record; raises ``NotFound``."""
@@ -257,29 +267,25 @@ class Store:
                 found = found.where(AuditRow.subject == subject)
             return [audit.entry_of(row) for row in session.scalars(found)]
 
-    def _add_image(self, session: Session, image: Image, author: str) -> bool:
-        if session.get(ImageRow, image.id):
-            return False
+    def _add_image(self, session: Session, image: Image, author: str) -> None:
         at = self._clock()
         body = image.model_dump_json()
         session.add(ImageRow(id=image.id, file_name=image.file_name, added_at=stamp(at), body=body))
         audit.append(session, at, author, "add_image", image.id, file_name=image.file_name, record=image.content_hash())
-        return True
 
-    def _add_sample(self, session: Session, sample: Sample, author: str) -> bool:
-        if session.get(SampleRow, sample.id):
-            return False
-        image = _image(session, sample.image_id)
-        if image.size != sample.size:
-            raise SizeMismatch(f"sample {sample.id}", image.size, sample.size)
+    def _add_sample(self, session: Session, sample: Sample, sizes: dict[str, tuple[int, int]], author: str) -> None:
+        if sample.image_id not in sizes:
+            raise NotFound("image", sample.image_id)
+        if sizes[sample.image_id] != sample.size:
+            raise SizeMismatch(f"sample {sample.id}", sizes[sample.image_id], sample.size)
         revision = Revision.make(sample, number=1, parent=None, author=author, created_at=self._clock())
-        last = session.scalar(select(func.max(SampleRow.added))) or 0
-        row = SampleRow(id=sample.id, added=last + 1, image_id=sample.image_id)
+        added = 1 + (session.info.get("added") or session.scalar(select(func.max(SampleRow.added))) or 0)
+        session.info["added"] = added
+        row = SampleRow(id=sample.id, added=added, image_id=sample.image_id)
         point(row, revision, State.DRAFT)
         session.add_all([row, row_of(revision)])
         at = revision.created_at
         audit.append(session, at, author, "add_sample", sample.id, revision=revision.id, state=State.DRAFT.value)
-        return True
 
     def _move(self, session: Session, row: SampleRow, state: State, actor: str, action: str, **detail: Any) -> None:
         at = self._clock()
@@ -293,10 +299,23 @@ class Store:
 
 
 def _image(session: Session, image_id: str) -> Image:
-    row = session.get(ImageRow, image_id)
-    if row is None:
+    found = _images(session, [image_id])
+    if not found:
         raise NotFound("image", image_id)
-    return Image.parse(row.body)
+    return found[0]
+
+
+def _images(session: Session, keys: list[str]) -> list[Image]:
+    return [Image.parse(body) for body in _known(session, ImageRow.id, keys, ImageRow.body)]
+
+
+def _known(session: Session, column: Any, keys: list[str], value: Any = None) -> set[str]:
+    """Return which keys are in a column, or another column's values beside them, a few hundred a question."""
+    found: set[str] = set()
+    for start in range(0, len(keys), 500):
+        asked = select(column if value is None else value).where(column.in_(keys[start : start + 500]))
+        found.update(session.scalars(asked))
+    return found
 
 
 def _sample_row(session: Session, sample_id: str) -> SampleRow:
