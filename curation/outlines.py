@@ -47,7 +47,7 @@ def trace(mask: Mask) -> list[RingArray]:
     order = np.lexsort((corners[:, 1], corners[:, 0]))
     partner = np.empty(len(corners), np.int64)
     partner[order[0::2]], partner[order[1::2]] = order[1::2], order[0::2]
-    following = partner[len(starts) :].tolist()  # the edge that begins where the vertical one from this edge's end leads
+    following = partner[len(starts) :].tolist()  # the next edge: it begins where the vertical one from this edge leads
     rings: list[RingArray] = []
     seen = [False] * len(starts)
     for first in range(len(starts)):
