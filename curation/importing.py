@@ -2,8 +2,8 @@
 
 Every picture becomes a content-addressed file, an image record and one empty draft sample to work on. A file that is a
 picture by its suffix or its first bytes, or that the user names, is taken in or refused with the reason; all others and
-hidden ones are ignored and counted. A picture is on disk before its records are written, all of them in one
-transaction: an import that is cut off leaves whole pictures only, and the next run goes on where it stopped.
+hidden ones are ignored and counted. Pictures are on disk before their records are written, and the records of some
+pictures in one transaction: an import that is cut off leaves whole pictures, and the next run goes on where it stopped.
 """
 
 import glob
@@ -25,6 +25,7 @@ from whyseg.schemas.record import Record
 
 SOURCE = "images"
 _HEAD = 16  # bytes that tell what a file is
+_TOGETHER = 32  # pictures whose records go into one transaction: that takes a fifth of the time of one each
 
 
 class Refusal(Record):
@@ -99,10 +100,13 @@ def import_images(
     or match, ``StoreUnavailable`` when the disk refuses; what was taken in until then stays.
     """
     intake = _Intake(workspace, author, license, dry_run)
-    for found in _candidates(source):
-        if isinstance(found, _File) and progress:
-            progress(found.name)
-        intake.take(found)
+    try:
+        for found in _candidates(source):
+            if isinstance(found, _File) and progress:
+                progress(found.name)
+            intake.take(found)
+    finally:
+        intake.record()
     return intake.report()
 
 
@@ -114,7 +118,8 @@ class _Intake:
         self.added = self.skipped = self.ignored = self.findings = 0
         self.refused: list[Refusal] = []
         self.notes: list[Note] = []
-        self._would_add: set[str] = set()
+        self._waiting: list[tuple[Image, tuple[str, ...]]] = []  # on disk, their records not yet written
+        self._new: set[str] = set()  # of these, and all that a dry run would add
 
     def report(self) -> ImportReport:
         return ImportReport(
@@ -141,16 +146,18 @@ class _Intake:
 
     def _add(self, name: str, data: bytes) -> None:
         key = hashlib.sha256(data).hexdigest()
-        if key in self._would_add or self._known(key):
+        if key in self._new or self._known(key):
             self.skipped += 1
             return
         image, notes = examine(data, name)
-        if self.dry_run:
-            self._would_add.add(key)
-        else:
-            self._write(image.model_copy(update={"license": self.license}), data, notes)
+        if not self.dry_run:
+            self.workspace.blobs.put(data)
+            self._waiting.append((image.model_copy(update={"license": self.license}), notes))
+        self._new.add(key)
         self.added += 1
         self.notes += [Note(file=image.file_name, note=text) for text in notes]
+        if len(self._waiting) == _TOGETHER:
+            self.record()
 
     def _known(self, key: str) -> bool:
         try:
@@ -159,13 +166,18 @@ class _Intake:
             return False
         return True
 
-    def _write(self, image: Image, data: bytes, notes: tuple[str, ...]) -> None:
-        self.workspace.blobs.put(data)
-        sample = Sample.start(image.id, image.size, source=SOURCE, source_record="")
-        self.workspace.store.add_samples([image], [sample], author=self.author)
-        for text in notes:
-            self.workspace.store.add_finding(_finding(sample, text))
-            self.findings += 1
+    def record(self) -> None:
+        """Write the records of the pictures that wait for them."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        samples = [Sample.start(image.id, image.size, source=SOURCE, source_record="") for image, _ in waiting]
+        self.workspace.store.add_samples([image for image, _ in waiting], samples, author=self.author)
+        self._new.clear()
+        for sample, (_, notes) in zip(samples, waiting, strict=True):
+            for text in notes:
+                self.workspace.store.add_finding(_finding(sample, text))
+                self.findings += 1
 
 
 def _finding(sample: Sample, text: str) -> Finding:

@@ -73,7 +73,7 @@ def test_truncated_pictures(workspace: Workspace, source: Path) -> None:
     reasons = refused(workspace, source)
     assert sorted(reasons) == sorted(names)
     assert "truncated" in reasons["5.jpg"].lower()
-    assert "truncated" in reasons["5.png"]
+    assert "truncated" in reasons["5.png"].lower()
 
 
 def test_decompression_bombs(workspace: Workspace, source: Path) -> None:

@@ -65,6 +65,16 @@ def test_a_second_run_adds_nothing_and_changes_nothing(workspace: Workspace, tmp
     assert workspace.store.audit_log() == before
 
 
+def test_pictures_recorded_together_come_in_once_and_in_order(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_TOGETHER", 2)
+    source = folder(tmp_path / "in", {f"{i}.png": picture(i % 5) for i in range(10)})  # 5–9 repeat 0–4
+    assert counts(import_images(workspace, source, author="ann")) == (5, 5, 0, 0)
+    assert names(workspace) == [f"{i}.png" for i in range(5)]
+    assert verify.verify(workspace) == []
+
+
 def test_what_is_no_picture_is_ignored_and_what_claims_to_be_one_is_refused(
     workspace: Workspace, tmp_path: Path
 ) -> None:
