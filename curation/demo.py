@@ -59,7 +59,7 @@ PHOTOS = (
         "What would you use to stir sugar into this drink?",
         ReasoningType.FUNCTION_PURPOSE,
         ("Sugar is stirred in with a spoon, and one lies on the saucer.",),
-        (Target("spoon", Point(x=365, y=285), Point(x=410, y=98)),),
+        (Target("spoon", Point(x=365, y=285), Point(x=430, y=265, positive=False)),),
     ),
     Photo(
         "skimage",
@@ -81,7 +81,7 @@ PHOTOS = (
         ReasoningType.COMMONSENSE,
         ("Cats see well where there is little light.", "They see with their eyes, and both are open."),
         (
-            Target("left eye", Point(x=163, y=115), Point(x=125, y=150, positive=False)),
+            Target("left eye", Point(x=150, y=115), Point(x=190, y=115)),
             Target("right eye", Point(x=320, y=135), Point(x=355, y=165, positive=False)),
         ),
     ),
@@ -102,8 +102,8 @@ PHOTOS = (
         ReasoningType.COMPOSITIONAL,
         ("A motorcycle moves by rolling.", "It rolls on its wheels.", "There are two, one at each end."),
         (
-            Target("rear wheel", Point(x=150, y=365), Point(x=185, y=290)),
-            Target("front wheel", Point(x=655, y=400), Point(x=600, y=370)),
+            Target("rear wheel", Point(x=175, y=300), Point(x=250, y=230, positive=False)),
+            Target("front wheel", Point(x=655, y=400), Point(x=590, y=275, positive=False)),
         ),
     ),
     Photo(
