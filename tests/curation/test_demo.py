@@ -1,15 +1,17 @@
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from whyseg.curation import demo
 from whyseg.curation.demo import PHOTOS, prepare
 from whyseg.curation.images import read_upright
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Prompt, ReasoningType
 from whyseg.schemas.errors import UsageError
+
+FIND_SPEC = "whyseg.curation.demo.find_spec"
 
 
 @pytest.fixture
@@ -45,15 +47,14 @@ def test_the_photographs_come_in_with_their_terms_and_once(workspace: Workspace)
 def test_a_package_that_is_missing_costs_its_photographs_only(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = demo.find_spec
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "skimage" else real(name))
+    monkeypatch.setattr(FIND_SPEC, lambda name: None if name == "skimage" else find_spec(name))
     assert prepare(workspace).added == 2
 
 
 def test_without_any_package_the_error_says_what_to_install(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda name: None)
+    monkeypatch.setattr(FIND_SPEC, lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'whyseg\[demo\]'"):
         prepare(workspace)
     assert workspace.store.stats().images == 0
