@@ -1,6 +1,5 @@
 """What a segmenter is: an image is embedded once, then each prompt is answered with candidate masks, best first."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
