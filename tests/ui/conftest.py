@@ -1,0 +1,42 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from tests.pictures import encoded, pixels
+from tests.ui.support import add_picture, make_clicks
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas import Sample
+from whyseg.ui.server import build_api
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with Workspace.create(tmp_path / "team") as made:
+        yield made
+
+
+@pytest.fixture
+def app(workspace: Workspace) -> FastAPI:
+    return build_api(workspace, make_clicks(workspace), hosts=("127.0.0.1", "testserver"))
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.fixture
+def sample(workspace: Workspace) -> Sample:
+    """An empty sample of a picture of 40×30 pixels (width×height)."""
+    return add_picture(workspace, encoded(pixels(30, 40)), "cup.png")
+
+
+@pytest.fixture
+def shown(client: TestClient, sample: Sample) -> Any:
+    """The sample as the server shows it."""
+    return client.get(f"/api/v1/samples/{sample.id}").json()

@@ -1,0 +1,163 @@
+"""Whatever is sent to whichever route, the answer is never the server's own failure."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.builders import block
+from tests.ui.support import complete
+from whyseg.schemas import Mask
+
+ODD: list[Any] = [
+    None, True, -1, 0, 1.5, 2**31, 2**63, 2**64, 10**400, 1e308, -1e308, float("nan"), float("inf"), "", " ", "x", "-1",
+    "\0", "\ud800", "é\n\x1b[2J", "${alert(1)}", "../../etc/passwd", "x" * 3000, [], [[]], [None], {}, {"": None},
+    [0] * 99,
+]  # fmt: skip
+RAW = [
+    b"", b"{", b"null", b"[]", b"\xff\xfe", b"[" * 50_000, b"[" * 50_000 + b"]" * 50_000, b'{"edit": "\\ud800"}',
+    b'{"parent": NaN}', b'"' + b"a" * 100_000 + b'"', b"1" * 5000,
+]  # fmt: skip
+PATHS = [
+    "x",
+    "0" * 64,
+    "%00",
+    "%ff",
+    "%2e%2e",
+    "-1",
+    "99999999999999999999",
+    "a" * 3000,
+    "💥",
+    "null",
+    "a;b",
+    "%ed%a0%80",
+]
+
+
+def bodies(shown: Any) -> dict[str, Any]:
+    """A valid body for each route that takes one; the ids in the paths are the sample's."""
+    sample = complete(shown["sample"], block(2, 3, 10, 8, (30, 40)))
+    sample["instances"][0] |= {
+        "prompt": {"points": [{"x": 5, "y": 6, "positive": True}], "box": {"x0": 1, "y0": 1, "x1": 9, "y1": 9}},
+        "outline": [[[0, 0], [5, 0], [5, 5]]],
+    }
+    image = shown["image"]["id"]
+    click = {"client": "tab", "seq": 1, "image_id": image, "points": [[5, 6, 1], [7, 8, 0]], "box": [1, 1, 9, 9]}
+    return {
+        "/api/v1/samples": {"image_id": image},
+        "/api/v1/samples/{sample_id}": {"edit": "e", "parent": shown["revision"], "sample": sample},
+        "/api/v1/samples/{sample_id}/submit": {"parent": shown["revision"]},
+        "/api/v1/encode": {"image_ids": [image]},
+        "/api/v1/click": {**click, "refine": {"seq": 1, "candidate": 0}},
+        "/api/v1/outline": {"mask": Mask.empty((30, 40)).plain(), "tolerance": 1.0},
+    }
+
+
+def operations(app: FastAPI) -> list[tuple[str, str]]:
+    paths = app.openapi()["paths"]
+    return [(method.upper(), path) for path, item in paths.items() for method in item]
+
+
+def places(value: Any, trail: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value inside plain data, the outermost first."""
+    yield trail
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inside:
+        yield from places(item, (*trail, key))
+
+
+def changed(body: Any, trail: tuple[Any, ...], value: Any) -> Any:
+    if not trail:
+        return value
+    copied = copy.deepcopy(body)
+    target = copied
+    for key in trail[:-1]:
+        target = target[key]
+    target[trail[-1]] = value
+    return copied
+
+
+def judge(answer: Any, *what: Any) -> None:
+    assert answer.status_code < 500, (*what, answer.text[:500])
+    if answer.status_code >= 400:
+        told = answer.json()
+        assert isinstance(told["error"], str), what
+        assert isinstance(told["message"], str), what
+
+
+def send(client: TestClient, method: str, path: str, body: bytes) -> Any:
+    return client.request(method, path, content=body, headers={"content-type": "application/json"})
+
+
+def test_every_route_that_takes_a_body_has_one_here(app: FastAPI, shown: Any) -> None:
+    taking = {path for path, item in app.openapi()["paths"].items() for one in item.values() if "requestBody" in one}
+    assert taking == set(bodies(shown))
+
+
+def test_odd_values_anywhere_in_a_body_are_refused_or_accepted(app: FastAPI, client: TestClient, shown: Any) -> None:
+    valid = bodies(shown)
+    for method, path in operations(app):
+        if method == "GET":
+            continue
+        for trail in places(valid[path]):
+            for value in ODD:
+                body = json.dumps(changed(valid[path], trail, value)).encode()
+                answer = send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), body)
+                judge(answer, method, path, trail, value)
+
+
+@pytest.mark.parametrize("raw", RAW, ids=[str(body[:12]) for body in RAW])
+def test_a_body_that_is_no_json_or_too_much_of_it_is_refused(
+    app: FastAPI, client: TestClient, shown: Any, raw: bytes
+) -> None:
+    for method, path in operations(app):
+        if method != "GET":
+            answer = send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), raw)
+            judge(answer, method, path)
+            assert answer.status_code >= 400
+
+
+def test_odd_ids_are_not_found(app: FastAPI, client: TestClient, shown: Any) -> None:
+    valid = bodies(shown)
+    for method, path in operations(app):
+        for odd in PATHS if "{" in path else []:
+            where = re.sub(r"{\w+}", odd, path)
+            answer = (
+                send(client, method, where, json.dumps(valid[path]).encode()) if path in valid else client.get(where)
+            )
+            judge(answer, method, where)
+            assert answer.status_code in (404, 422), (method, where)
+
+
+def test_odd_questions_are_refused(app: FastAPI, client: TestClient, shown: Any) -> None:
+    for path, item in app.openapi()["paths"].items():
+        for parameter in item.get("get", {}).get("parameters", []):
+            if parameter["in"] == "query":
+                for odd in ODD:
+                    text = str(odd).encode("utf-8", "surrogatepass")
+                    where = path.replace("{image_id}", shown["image"]["id"])
+                    judge(client.get(where, params={parameter["name"]: text}), path, parameter["name"], odd)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_json_anywhere_is_answered(app: FastAPI, client: TestClient, shown: Any, data: st.DataObject) -> None:
+    valid = bodies(shown)
+    path = data.draw(st.sampled_from(sorted(valid)))
+    trail = data.draw(st.sampled_from(list(places(valid[path]))))
+    body = json.dumps(changed(valid[path], trail, data.draw(json_values))).encode()
+    method = next(m for m, p in operations(app) if p == path and m != "GET")
+    judge(send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), body), method, path, body)

@@ -1,0 +1,103 @@
+"""The server: one FastAPI application of JSON routes, static files and the Gradio pages."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from whyseg import __version__
+from whyseg.curation.clicks import ClickService
+from whyseg.curation.workspace import Workspace
+from whyseg.ui import failures
+from whyseg.ui.guards import LOOPBACK, guard
+from whyseg.ui.pictures import Pictures
+from whyseg.ui.routes.clicks import ClickRoutes
+from whyseg.ui.routes.pictures import PictureRoutes
+from whyseg.ui.routes.samples import SampleRoutes
+
+STATIC = Path(__file__).parent / "static"
+THREADS = 64  # requests at work at once; a click that waits for the decoder holds one
+
+
+def build_api(
+    workspace: Workspace, clicks: ClickService, *, user: str = "local", hosts: Sequence[str] = LOOPBACK
+) -> FastAPI:
+    """Build the application without its pages: JSON routes, static files, guards.
+
+    ``hosts``: the names that requests may give this server.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        clicks.start()
+        yield
+        clicks.close()
+
+    app = FastAPI(
+        title="whyseg", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
+        lifespan=lifespan,
+    )  # fmt: skip
+    failures.register(app)
+    guard(app, hosts=hosts)
+    api = APIRouter(prefix="/api/v1")
+    api.include_router(PictureRoutes(Pictures(workspace)).router())
+    api.include_router(SampleRoutes(workspace, user).router())
+    api.include_router(ClickRoutes(workspace, clicks).router())
+
+    @api.get("/info")
+    def info() -> JSONResponse:
+        """Say which version serves which workspace to whom, with which segmenter."""
+        return JSONResponse(
+            {
+                "version": __version__,
+                "workspace": str(workspace.path.resolve()),
+                "segmenter": clicks.describe(),
+                "user": user,
+            }
+        )
+
+    app.include_router(api)
+
+    @app.get("/healthz")
+    def healthz() -> JSONResponse:
+        """Say that the server answers."""
+        return JSONResponse({"status": "ok"})
+
+    app.mount("/static", Modules(directory=STATIC), name="static")
+    return app
+
+
+def build_server(
+    workspace: Workspace, clicks: ClickService, *, user: str = "local", hosts: Sequence[str] = LOOPBACK
+) -> FastAPI:
+    """Build the whole application: `build_api`, the Gradio pages at ``/app``, and the way there from ``/``."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio looks at it when it is imported
+    from whyseg.ui.blocks import mount_page
+
+    app = build_api(workspace, clicks, user=user, hosts=hosts)
+
+    @app.get("/", include_in_schema=False)
+    def home() -> RedirectResponse:
+        return RedirectResponse("/app/")
+
+    mount_page(app, workspace)
+    return app
+
+
+class Modules(StaticFiles):
+    """The canvas' modules and styles; browsers ask each time whether they changed, as modules import each other."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file, with the right type whatever this machine's table of types says."""
+        response = await super().get_response(path, scope)
+        if path.endswith(".js"):
+            response.headers["content-type"] = "text/javascript; charset=utf-8"
+        response.headers["cache-control"] = "no-cache"
+        return response

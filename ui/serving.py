@@ -1,0 +1,96 @@
+"""Running the server on this machine: where it listens, when it says so, how it ends."""
+
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from whyseg.curation.clicks import ClickService
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas.errors import UsageError
+from whyseg.ui.guards import LOOPBACK
+from whyseg.ui.server import build_server
+
+GRACE = 3  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
+
+
+def serve(
+    workspace: Workspace,
+    clicks: ClickService,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    user: str = "local",
+    ready: Callable[[str], None] = print,
+) -> None:
+    """Serve a workspace until Ctrl+C or SIGTERM; call from the main thread.
+
+    ``port`` 0 takes any free one. ``ready`` gets the address as soon as the server answers there. Raises
+    ``UsageError`` for an address that other machines reach, and for a port that is taken.
+    """
+    require_loopback(host)
+    with listen(host, port) as listener:
+        shown = f"[{host}]" if ":" in host else host
+        app = build_server(workspace, clicks, user=user, hosts=(*LOOPBACK, shown))
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, lifespan="on",
+            timeout_graceful_shutdown=GRACE,
+        )  # fmt: skip
+        server = _Announcing(config, lambda: ready(f"http://{shown}:{listener.getsockname()[1]}/"))
+        _run(server, listener)
+
+
+def require_loopback(host: str) -> None:
+    """Raise ``UsageError`` unless only this machine reaches the address."""
+    try:
+        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        inside = False
+    if not inside:
+        raise UsageError(
+            f"--host {host} would let other machines in, and there are no logins yet to keep strangers out: "
+            "use 127.0.0.1, and an SSH tunnel to reach it from elsewhere"
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises ``UsageError`` when the port is taken or not allowed."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot listen on {host} port {port}: {reason}; --port 0 takes a free one") from error
+    return listener
+
+
+class _Announcing(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Run until a signal; uvicorn raises it again when all is done, and that is no error here."""
+
+    def done(number: int, frame: FrameType | None) -> None:
+        """Let the process end by returning from `serve`."""
+
+    before = {number: signal.signal(number, done) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
