@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 workspace.register(app)
 app.add_typer(importing.app, name="import")
+app.command()(serve.serve)
+app.add_typer(importing.app, name="import")
 
 
 def _version(show: bool) -> None:

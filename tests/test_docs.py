@@ -1,0 +1,80 @@
+"""The documents say what is there: every command, option, setting and relative link."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from whyseg.cli import app
+from whyseg.curation.workspace import TEMPLATE, Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "cli.md"
+PAGES = sorted([ROOT / "README.md", ROOT / "GLOSSARY.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def commands() -> dict[str, list[str]]:
+    """Return every command's name with its options."""
+    found: dict[str, list[str]] = {}
+
+    def walk(command: object, name: str) -> None:
+        for key, sub in getattr(command, "commands", {}).items():
+            walk(sub, f"{name} {key}")
+        if not getattr(command, "commands", {}):
+            parameters = getattr(command, "params", [])
+            found[name] = [opt for p in parameters for opt in p.opts if opt.startswith("--") and opt != "--help"]
+
+    walk(typer.main.get_command(app), "whyseg")
+    return found
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_command_and_option_is_documented(command: str) -> None:
+    sections = re.split(r"^## ", REFERENCE.read_text(), flags=re.MULTILINE)
+    section = next((text for text in sections if text.startswith(f"`{command}`")), None)
+    assert section, f"docs/cli.md has no section '## `{command}`'"
+    missing = [option for option in commands()[command] if f"`{option}" not in section]
+    assert missing == []
+
+
+def test_no_document_names_a_command_that_does_not_exist() -> None:
+    known = commands()
+    groups = {name.rsplit(" ", 1)[0] for name in known}
+    wrong = []
+    for page in PAGES:
+        for line in re.findall(r"(?:^|`)(whyseg [a-z][a-z ]+)", page.read_text(), flags=re.MULTILINE):
+            words = line.split()
+            if " ".join(words[:2]) not in known and " ".join(words[:2]) not in groups:
+                wrong.append(f"{page.name}: {line}")
+    assert wrong == []
+
+
+def test_every_setting_is_documented() -> None:
+    pages = (ROOT / "docs" / "store.md").read_text()
+    for name in Settings.model_fields:
+        assert f"{name} =" in TEMPLATE
+        assert f"`{name} =" in pages
+
+
+def test_relative_links_lead_somewhere() -> None:
+    broken = []
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            if not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def test_the_examples_in_docstrings_are_right() -> None:
+    modules = [str(ROOT / "src" / "whyseg" / part) for part in ("schemas", "curation")]
+    command = [sys.executable, "-m", "pytest", "-q", "--doctest-modules", "-p", "no:cacheprovider", *modules]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_every_folder_of_the_readme_is_there() -> None:
+    for folder in re.findall(r"^\| `([a-z/]+)/` \|", (ROOT / "README.md").read_text(), flags=re.MULTILINE):
+        assert (ROOT / folder).is_dir(), folder
