@@ -38,10 +38,15 @@ class Pictures:
         self.workspace = workspace
         self._as_stored: dict[str, bool] = {}
 
+    def pixels(self, image_id: str) -> RgbArray:
+        """Return the upright pixels, uint8 (H, W, 3) RGB; raises ``NotFound``, ``RefusedImage`` for broken bytes."""
+        image = self.workspace.store.image(image_id)
+        return read_upright(self.workspace.blobs.read(image_id), image.file_name).pixels
+
     def upright(self, image_id: str) -> Picture:
         """Return the picture that a browser shows upright; raises ``NotFound``, ``RefusedImage`` for broken bytes."""
         image = self.workspace.store.image(image_id)
-        derived = self.workspace.cache / "upright" / f"{image_id}.png"
+        derived = self.workspace.cache / "upright" / f"{image.id}.png"
         if (data := _cached(derived)) is not None:
             return Picture(data, "image/png")
         original = self.workspace.blobs.read(image_id)
@@ -54,11 +59,10 @@ class Pictures:
 
     def thumbnail(self, image_id: str, side: int) -> Picture:
         """Return a JPEG whose longest side is ``side`` pixels; small pictures are not enlarged."""
-        image = self.workspace.store.image(image_id)
-        derived = self.workspace.cache / "thumbnails" / f"{image_id}-{side}.jpg"
+        image = self.workspace.store.image(image_id)  # before the name becomes part of a path
+        derived = self.workspace.cache / "thumbnails" / f"{image.id}-{side}.jpg"
         if (data := _cached(derived)) is None:
-            pixels = read_upright(self.workspace.blobs.read(image_id), image.file_name).pixels
-            data = _encode(".jpg", shrink(pixels, side), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            data = _encode(".jpg", shrink(self.pixels(image_id), side), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             _keep(derived, data)
         return Picture(data, "image/jpeg")
 

@@ -1,7 +1,7 @@
 """The server: one FastAPI application of JSON routes, static files and the Gradio pages."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,15 +22,22 @@ from whyseg.ui.routes.pictures import PictureRoutes
 from whyseg.ui.routes.samples import SampleRoutes
 
 STATIC = Path(__file__).parent / "static"
+Describe = Callable[[], dict[str, str]]
 THREADS = 64  # requests at work at once; a click that waits for the decoder holds one
 
 
 def build_api(
-    workspace: Workspace, clicks: ClickService, *, user: str = "local", hosts: Sequence[str] = LOOPBACK
+    workspace: Workspace,
+    clicks: ClickService,
+    *,
+    user: str = "local",
+    hosts: Sequence[str] = LOOPBACK,
+    describe: Describe | None = None,
 ) -> FastAPI:
     """Build the application without its pages: JSON routes, static files, guards.
 
-    ``hosts``: the names that requests may give this server.
+    ``hosts``: the names that requests may give this server. ``describe`` says which segmenter runs, where the click
+    service does not know that yet.
     """
 
     @asynccontextmanager
@@ -58,7 +65,7 @@ def build_api(
             {
                 "version": __version__,
                 "workspace": str(workspace.path.resolve()),
-                "segmenter": clicks.describe(),
+                "segmenter": (describe or clicks.describe)(),
                 "user": user,
             }
         )
@@ -75,13 +82,18 @@ def build_api(
 
 
 def build_server(
-    workspace: Workspace, clicks: ClickService, *, user: str = "local", hosts: Sequence[str] = LOOPBACK
+    workspace: Workspace,
+    clicks: ClickService,
+    *,
+    user: str = "local",
+    hosts: Sequence[str] = LOOPBACK,
+    describe: Describe | None = None,
 ) -> FastAPI:
     """Build the whole application: `build_api`, the Gradio pages at ``/app``, and the way there from ``/``."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio looks at it when it is imported
     from whyseg.ui.blocks import mount_page
 
-    app = build_api(workspace, clicks, user=user, hosts=hosts)
+    app = build_api(workspace, clicks, user=user, hosts=hosts, describe=describe)
 
     @app.get("/", include_in_schema=False)
     def home() -> RedirectResponse:

@@ -9,9 +9,13 @@ from types import FrameType
 import uvicorn
 
 from whyseg.curation.clicks import ClickService
+from whyseg.curation.segmenters.choose import NAMES, choose
+from whyseg.curation.segmenters.weights import find
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import UsageError
 from whyseg.ui.guards import LOOPBACK
+from whyseg.ui.loading import LateSegmenter, Told
+from whyseg.ui.pictures import Pictures
 from whyseg.ui.server import build_server
 
 GRACE = 3  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
@@ -19,28 +23,38 @@ GRACE = 3  # seconds that open connections get at the end; a page of Gradio's ho
 
 def serve(
     workspace: Workspace,
-    clicks: ClickService,
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    segmenter: str = "auto",
+    model: str | None = None,
     user: str = "local",
-    ready: Callable[[str], None] = print,
+    ready: Told = print,
+    told: Told = print,
 ) -> None:
     """Serve a workspace until Ctrl+C or SIGTERM; call from the main thread.
 
-    ``port`` 0 takes any free one. ``ready`` gets the address as soon as the server answers there. Raises
-    ``UsageError`` for an address that other machines reach, and for a port that is taken.
+    ``port`` 0 takes any free one. ``segmenter`` and ``model`` as for `segmenters.choose`; it is loaded when the server
+    answers already. ``ready`` gets the address as soon as that is so, ``told`` one sentence on the segmenter that runs.
+    Raises ``UsageError`` for an address that other machines reach, a port that is taken, an unknown segmenter or model.
     """
     require_loopback(host)
+    require_known(segmenter, model)
+    late = LateSegmenter(lambda told: choose(segmenter, model=model, told=told), told)
+    clicks = ClickService(late, Pictures(workspace).pixels)
     with listen(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
-        app = build_server(workspace, clicks, user=user, hosts=(*LOOPBACK, shown))
+        app = build_server(workspace, clicks, user=user, hosts=(*LOOPBACK, shown), describe=late.describe)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="on",
             timeout_graceful_shutdown=GRACE,
         )  # fmt: skip
-        server = _Announcing(config, lambda: ready(f"http://{shown}:{listener.getsockname()[1]}/"))
-        _run(server, listener)
+
+        def announce() -> None:
+            ready(f"http://{shown}:{listener.getsockname()[1]}/")
+            late.start()
+
+        _run(_Announcing(config, announce), listener)
 
 
 def require_loopback(host: str) -> None:
@@ -54,6 +68,14 @@ def require_loopback(host: str) -> None:
             f"--host {host} would let other machines in, and there are no logins yet to keep strangers out: "
             "use 127.0.0.1, and an SSH tunnel to reach it from elsewhere"
         )
+
+
+def require_known(segmenter: str, model: str | None) -> None:
+    """Raise ``UsageError`` for a segmenter or a model that nobody knows, before anything is loaded."""
+    if segmenter not in NAMES:
+        raise UsageError(f"no segmenter {segmenter!r}; there are {', '.join(NAMES)}")
+    if model is not None:
+        find(model)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,32 @@
+"""``whyseg serve``: the pages in a browser."""
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from whyseg.cli.options import HERE, WorkspaceOption, note
+from whyseg.cli.workspace import user
+
+
+def serve(
+    workspace: WorkspaceOption = HERE,
+    host: Annotated[str, typer.Option(help="An address that only this machine reaches.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 7860,
+    segmenter: Annotated[str, typer.Option(help="What answers clicks: auto, sam2, mobilesam or grabcut.")] = "auto",
+    model: Annotated[str | None, typer.Option(help="Its weights: a known name, a Hub id or a folder.")] = None,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the default browser.")] = False,
+) -> None:
+    """Serve the workspace's pages to this machine until Ctrl+C."""
+    from whyseg.curation.workspace import Workspace
+    from whyseg.ui import serving
+
+    def ready(address: str) -> None:
+        typer.echo(f"whyseg serves {workspace.resolve()} at {address}")
+        if open_:
+            webbrowser.open(address)
+
+    with Workspace.open(workspace) as opened:
+        serving.serve(
+            opened, host=host, port=port, segmenter=segmenter, model=model, user=user(), ready=ready, told=note
+        )

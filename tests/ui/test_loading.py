@@ -1,0 +1,57 @@
+import threading
+
+import numpy as np
+import pytest
+
+from tests.fakes import FakeSegmenter
+from whyseg.curation.segmenters.base import Segmenter
+from whyseg.schemas import Point, Prompt
+from whyseg.schemas.errors import ModelFailed, ModelUnavailable
+from whyseg.ui.loading import LateSegmenter, Told
+
+PICTURE = np.zeros((6, 8, 3), np.uint8)
+
+
+def test_whoever_needs_the_model_waits_for_it() -> None:
+    go, heard = threading.Event(), list[str]()
+
+    def load(told: Told) -> tuple[Segmenter, str]:
+        told("fetching the weights")
+        assert go.wait(10)
+        return FakeSegmenter(), "the only one there is."
+
+    late = LateSegmenter(load, heard.append)
+    late.start()
+    late.start()
+    while late.reason == "the model is being loaded":
+        pass
+    assert late.describe() == {"name": "loading", "model": "loading", "reason": "fetching the weights"}
+    threading.Timer(0.05, go.set).start()
+    embedding = late.embed(PICTURE)
+    assert embedding.size == (6, 8)
+    assert late.propose(embedding, Prompt(points=(Point(x=3, y=2),)))
+    assert late.describe() == {"name": "fake", "model": "fake/discs", "reason": "the only one there is."}
+    assert heard == ["the only one there is."]
+
+
+def test_a_model_is_loaded_by_the_first_who_needs_it() -> None:
+    assert LateSegmenter(lambda told: (FakeSegmenter(), "")).embed(PICTURE).size == (6, 8)
+
+
+def test_a_model_that_cannot_be_had_says_why_at_every_click() -> None:
+    def load(told: Told) -> tuple[Segmenter, str]:
+        raise ModelUnavailable("no weights: whyseg models pull mobilesam")
+
+    late = LateSegmenter(load)
+    for _ in range(2):
+        with pytest.raises(ModelUnavailable, match="models pull"):
+            late.embed(PICTURE)
+    assert late.describe() == {"name": "none", "model": "none", "reason": "no weights: whyseg models pull mobilesam"}
+
+
+def test_a_library_that_breaks_while_it_loads_is_a_failed_model() -> None:
+    def load(told: Told) -> tuple[Segmenter, str]:
+        raise RuntimeError("bad magic number\nin file")
+
+    with pytest.raises(ModelFailed, match="bad magic number in file"):
+        LateSegmenter(load).embed(PICTURE)
