@@ -1,13 +1,14 @@
 """The documents say what is there: every command, option, setting and relative link."""
 
+import doctest
+import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer.main
 
+from tests.test_layout import module_of, sources
 from whyseg.cli import app
 from whyseg.curation.workspace import TEMPLATE, Settings
 
@@ -68,11 +69,12 @@ def test_relative_links_lead_somewhere() -> None:
     assert broken == []
 
 
-def test_the_examples_in_docstrings_are_right() -> None:
-    modules = [str(ROOT / "src" / "whyseg" / part) for part in ("schemas", "curation")]
-    command = [sys.executable, "-m", "pytest", "-q", "--doctest-modules", "-p", "no:cacheprovider", *modules]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stdout[-3000:]
+WITH_EXAMPLES = sorted(module_of(path) for path in sources() if ">>> " in path.read_text())
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_the_examples_in_docstrings_are_right(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def test_every_folder_of_the_readme_is_there() -> None:
