@@ -127,15 +127,25 @@ PHOTOS = (
 )
 
 
-def prepare(workspace: Workspace) -> ImportReport:
-    """Import the photographs, each with its terms and an empty sample; those that are there already are left alone.
+def installed() -> list[tuple[Photo, Path]]:
+    """Return the photographs that are on this machine, and where.
 
     Raises ``UsageError`` when none of the packages that bring them is installed.
     """
     found = [(photo, path) for photo in PHOTOS if (path := photo.path()) is not None]
     if not found:
         raise UsageError(f"the demo's photographs come with scikit-image and scikit-learn, install them: {INSTALL}")
+    return found
+
+
+def bring(workspace: Workspace, photo: Photo, path: Path) -> ImportReport:
+    """Import one photograph with its terms and an empty sample; one that is there already is left alone."""
+    return import_images(workspace, path, author=AUTHOR, license=photo.license)
+
+
+def prepare(workspace: Workspace) -> ImportReport:
+    """Import all photographs that are on this machine; raises as `installed` does."""
     report = ImportReport()
-    for photo, path in found:
-        report += import_images(workspace, path, author=AUTHOR, license=photo.license)
+    for photo, path in installed():
+        report += bring(workspace, photo, path)
     return report
