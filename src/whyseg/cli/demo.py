@@ -26,13 +26,14 @@ def demo(
         return
     if json:
         raise UsageError("--json needs --headless")
-    from whyseg.curation.demo import prepare
+    from whyseg.curation.demo import installed, prepare
     from whyseg.curation.workspace import Workspace
     from whyseg.ui import serving
 
     def ready(address: str) -> None:
         typer.echo(f"whyseg serves {workspace.resolve()} at {address}")
 
+    installed()  # before a workspace is made
     with Workspace.ensure(workspace) as opened:
         prepare(opened)
         serving.serve(opened, port=port, segmenter=segmenter, model=model, user=user(), ready=ready, told=note)
@@ -40,7 +41,7 @@ def demo(
 
 def _walk(workspace: Path, segmenter: str, model: str | None, *, json: bool) -> None:
     from whyseg.curation.demo import installed
-    from whyseg.curation.segmenters.choose import choose
+    from whyseg.curation.segmenters import choose
     from whyseg.curation.walkthrough import table, walk
 
     installed()  # before anything is fetched
