@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from tests.pictures import STORED, encoded, pixels, png, turned
+from tests.ui.support import make_clicks
 from whyseg.curation import verify
 from whyseg.curation.images import examine, read_upright
 from whyseg.curation.importing import import_images
@@ -18,6 +20,7 @@ from whyseg.curation.queries import SampleFilter
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Instance, Mask, Origin, Sample
 from whyseg.schemas.errors import InvalidRecord, RefusedImage, SizeMismatch, StoreUnavailable
+from whyseg.ui.server import build_api
 
 GOOD = encoded(pixels())
 PHOTO = encoded(pixels(24, 32), "JPEG")
@@ -153,6 +156,24 @@ def test_a_mask_that_is_not_of_the_images_size(workspace: Workspace, source: Pat
     for sample in (unchecked, elsewhere):
         with pytest.raises((SizeMismatch, ValueError), match=r"8.*6"):
             workspace.store.revise(row.id, sample, parent=head.revision.id, author="ann")
+    assert workspace.store.head(row.id) == head
+
+
+@pytest.mark.parametrize("size", [(8, 6), (6, 9), (12, 16), (0, 0), (65_536, 1), (-6, -8)])
+def test_a_mask_of_another_size_over_http(workspace: Workspace, source: Path, size: tuple[int, int]) -> None:
+    import_images(workspace, source, author="ann")
+    (row,) = workspace.store.page(SampleFilter()).samples
+    head = workspace.store.head(row.id)
+    counts = Mask.encode(np.ones((6, 8), bool)).counts  # run lengths of 48 pixels, that 8×6 has too
+    instance = {"id": 1, "mask": {"size": size, "counts": counts}, "origin": {"kind": "brush"}}
+    body = {"edit": "e", "parent": head.revision.id, "sample": {**head.sample.plain(), "instances": [instance]}}
+    with TestClient(build_api(workspace, make_clicks(workspace), hosts=("testserver",))) as client:
+        answer = client.put(f"/api/v1/samples/{row.id}", json=body)
+    told = answer.json()
+    assert (answer.status_code, told["error"]) == (422, "invalid_record")
+    if size == (8, 6):
+        assert "8×6" in told["message"]
+        assert "6×8" in told["message"]
     assert workspace.store.head(row.id) == head
 
 
