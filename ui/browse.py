@@ -1,0 +1,180 @@
+"""The list of samples: filters, pages, pictures and a table; choosing one opens it on the annotation page.
+
+Text of users goes into components that show it as text alone: gallery captions, tables of type ``str``, text boxes.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+from fastapi import Request
+
+from whyseg.curation.queries import SampleFilter, SampleSummary
+from whyseg.curation.store import Store
+from whyseg.schemas import ReasoningType, State
+from whyseg.schemas.sample import MAX_DEPTH
+from whyseg.ui.annotate import GUIDES, MODULE
+
+PAGE_SIZE = 24
+ANY = "any"
+THUMBNAIL = 320  # pixels of the longest side
+HEADERS = ["file", "state", "question", "type", "depth", "instances", "revision", "changed"]
+ORDERS = [("as added", "added"), ("last changed first", "updated")]
+OPEN = f"async id => {{ if (id) await (await {MODULE}).open(id); }}"
+# A page of the list stays in the browser; an event of this page neither waits in Gradio's queue nor shows its spinner.
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Listing(NamedTuple):
+    """A page of the list as the components show it."""
+
+    pictures: list[tuple[str, str]]
+    rows: list[list[str]]
+    ids: list[str]
+    count: str
+    number: int
+
+
+def wanted(state: str, reasoning_type: str, depth: str, text: str) -> SampleFilter:
+    """Return the filter that the fields stand for."""
+    return SampleFilter(
+        state=None if state == ANY else State(state),
+        reasoning_type=None if reasoning_type == ANY else ReasoningType(reasoning_type),
+        depth=None if depth == ANY else int(depth),
+        text=text.strip() or None,
+    )
+
+
+def listing(store: Store, chosen: SampleFilter, order: Any, number: float | None, base: str) -> Listing:
+    """Return page ``number`` (from 1; past the end means the last) of the samples that match, with absolute URLs."""
+    number = max(1, int(number or 1))
+    page = store.page(chosen, order=order, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
+    last = max(1, -(-page.total // PAGE_SIZE))
+    if number > last:
+        return listing(store, chosen, order, last, base)
+    shown = "no sample matches" if not page.total else f"{page.total} sample{'s' * (page.total != 1)}"
+    return Listing(
+        pictures=[(thumbnail(base, sample.image_id), caption(sample)) for sample in page.samples],
+        rows=[row(sample) for sample in page.samples],
+        ids=[sample.id for sample in page.samples],
+        count=f"{shown} · page {number} of {last}",
+        number=number,
+    )
+
+
+def caption(sample: SampleSummary) -> str:
+    """Return the line below a sample's picture."""
+    target = "no target" if sample.no_target else f"{sample.instances} instance{'s' * (sample.instances != 1)}"
+    return f"{sample.query or sample.file_name} · {sample.state.value} · {target}"
+
+
+def row(sample: SampleSummary) -> list[str]:
+    """Return a sample as a row below `HEADERS`."""
+    return [
+        sample.file_name,
+        sample.state.value,
+        sample.query or "",
+        GUIDES[sample.reasoning_type].name if sample.reasoning_type else "",
+        str(sample.depth or ""),
+        "no target" if sample.no_target else str(sample.instances),
+        f"r{sample.number}",
+        f"{sample.updated_at:%Y-%m-%d %H:%M}",
+    ]
+
+
+def thumbnail(base: str, image_id: str) -> str:
+    """Return a thumbnail's absolute URL: Gradio leaves those to the browser, and copies whatever else it is given."""
+    return f"{base}/api/v1/images/{image_id}/thumbnail?side={THUMBNAIL}"
+
+
+def base_url(request: Request) -> str:
+    """Return the address, without a slash at its end, under which the browser sees this server."""
+    path = str(request.scope.get("root_path", "")).removesuffix("/app").rstrip("/")
+    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).partition(",")[0].strip()
+    return f"{scheme}://{request.headers.get('host', request.url.netloc)}{path}"
+
+
+def picked(ids: Sequence[str], index: Any) -> str:
+    """Return the sample that was chosen: by its place in the gallery, or by (row, column) in the table."""
+    place = index[0] if isinstance(index, list | tuple) else index
+    return ids[place] if isinstance(place, int) and 0 <= place < len(ids) else ""
+
+
+class BrowseTab:
+    """The tab's components, and what fills them."""
+
+    def __init__(self, store: Store) -> None:
+        """Build the tab inside the current Blocks context."""
+        self.store = store
+        with gr.Row(elem_id="ws-filters"):
+            self.text = gr.Textbox(label="Text in question or file name", elem_id="ws-filter-text", scale=2)
+            self.state = _choice("State", [state.value for state in State], "ws-filter-state")
+            types = [(guide.name, kind.value) for kind, guide in GUIDES.items()]
+            self.type = _choice("Reasoning type", types, "ws-filter-type")
+            self.depth = _choice("Depth", [str(depth) for depth in range(1, MAX_DEPTH + 1)], "ws-filter-depth")
+            self.order = gr.Dropdown(ORDERS, value="added", label="Order", elem_id="ws-filter-order", min_width=120)
+        with gr.Row(elem_id="ws-pages"):
+            self.before = gr.Button("‹ Page before", elem_id="ws-page-before", scale=0, min_width=120)
+            self.after = gr.Button("Next page ›", elem_id="ws-page-after", scale=0, min_width=120)
+            self.count = gr.Textbox(
+                show_label=False, container=False, interactive=False, elem_id="ws-count", max_lines=1
+            )
+        with gr.Tabs():
+            with gr.Tab("Pictures"):
+                self.gallery = gr.Gallery(
+                    columns=6, height="auto", allow_preview=False, show_label=False, object_fit="contain",
+                    buttons=[], elem_id="ws-gallery",
+                )  # fmt: skip
+            with gr.Tab("Table"):
+                self.table = gr.Dataframe(
+                    headers=HEADERS, datatype="str", interactive=False, wrap=True, show_label=False, buttons=[],
+                    elem_id="ws-table",
+                )  # fmt: skip
+        self.number = gr.Number(1, visible=False)
+        self.ids = gr.JSON([], visible=False)
+        self.chosen = gr.Textbox(visible=False)
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """The components that a `Listing` fills."""
+        return [self.gallery, self.table, self.ids, self.count, self.number]
+
+    def show(
+        self, text: str, state: str, kind: str, depth: str, order: str, number: float | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Return the page of the list that the fields ask for."""
+        chosen = wanted(state, kind, depth, text)
+        found = listing(self.store, chosen, order, number, base_url(request.request))
+        pictures = gr.Gallery(found.pictures, selected_index=None)
+        return pictures, found.rows, found.ids, found.count, found.number
+
+    def wire(self, tab: gr.Tab, tabs: gr.Tabs) -> None:
+        """Connect fields, pages and choices; ``tabs`` turns to the annotation page when a sample is chosen."""
+        filters = [self.text, self.state, self.type, self.depth, self.order]
+        fields = [*filters, self.number]
+        tab.select(self.show, fields, self.outputs, **QUIET)
+        gr.on([field.change for field in filters], _first_page, None, self.number, **QUIET).then(
+            self.show, fields, self.outputs, trigger_mode="always_last", **QUIET
+        )
+        self.before.click(lambda number: max(1, number - 1), self.number, self.number, **QUIET).then(
+            self.show, fields, self.outputs, **QUIET
+        )
+        self.after.click(lambda number: number + 1, self.number, self.number, **QUIET).then(
+            self.show, fields, self.outputs, **QUIET
+        )
+        for component in (self.gallery, self.table):
+            component.select(_pick, self.ids, [self.chosen, tabs], **QUIET).then(
+                None, self.chosen, None, js=OPEN, **QUIET
+            )
+
+
+def _first_page() -> int:
+    return 1
+
+
+def _pick(ids: list[str], event: gr.SelectData) -> tuple[str, gr.Tabs]:
+    return picked(ids, event.index), gr.Tabs(selected="annotate")
+
+
+def _choice(label: str, values: Sequence[Any], elem_id: str) -> gr.Dropdown:
+    return gr.Dropdown([(ANY, ANY), *values], value=ANY, label=label, elem_id=elem_id, min_width=120)

@@ -1,0 +1,263 @@
+// The desk: which sample is open, where its changes go, and what leads to the next one. The stage draws, the saver saves.
+import { call, explain, Refused, samplePath } from "./api.js";
+import { decide } from "./conflict.js";
+import { Form } from "./form.js";
+import { Help } from "./help.js";
+import { Journal } from "./journal.js";
+import { Keys, listen } from "./keys.js";
+import { encode, fetchAhead, Picture } from "./picture.js";
+import { lacking } from "./sample.js";
+import { Saver } from "./saver.js";
+import { Stage } from "./stage.js";
+
+const POLL = 300; // milliseconds between questions to the encoder
+const AHEAD = 2; // samples whose images are fetched and encoded beforehand
+
+export class Desk {
+    keys = new Keys();
+    found = null; // the open sample as the server told: {sample, revision, number, state, image, previous, next, position, total}
+
+    // `host`: {guides, fill(): has Gradio take the form's values}
+    constructor(host) {
+        this.form = new Form({
+            fill: () => host.fill(), changed: () => this.changed(), refused: text => this.stage.tell("warn", text),
+            hasInstances: () => this.stage.present.instances.length > 0,
+        });
+        this.form.guides = host.guides;
+        this.stage = new Stage(this);
+        this.help = new Help(this.keys, { guides: host.guides, changed: () => [this.stage.toolbar, this.stage.status].forEach(part => part.name()) });
+        listen(this.keys, {
+            root: this.stage.surface, act: (id, pressed) => this.stage.act(id, pressed),
+            ready: () => this.stage.root.offsetParent !== null && !document.querySelector("dialog[open]"),
+        });
+        document.addEventListener("click", ({ target }) => {
+            const button = target.closest?.("#ws-submit, #ws-skip, #ws-another");
+            if (button) this.act(button.id.slice(3));
+        });
+    }
+
+    async start() {
+        try {
+            this.info = await call("GET", "info");
+            this.stage.segmenter = this.info.segmenter;
+            this.stage.status.showSegmenter(this.info.segmenter);
+            await this.#startSaving();
+            const wanted = new URL(location).searchParams.get("sample") ?? (await this.#first());
+            if (wanted) await this.open(wanted);
+            else this.stage.tell("warn", "This workspace has no samples yet. Import photographs: whyseg import images FOLDER");
+        } catch (error) {
+            this.stage.tell("error", explain(error), [["Try again", () => this.start()]]);
+        }
+    }
+
+    async #startSaving() {
+        if (this.saver) return;
+        const journal = await Journal.open(`whyseg ${this.info.workspace} ${this.info.user}`).catch(error => void this.#unkept(error));
+        this.saver = new Saver(journal, {
+            changed: sample => this.#showSave(sample), saved: (sample, head) => this.#saved(sample, head),
+            refused: (sample, refusal) => this.#refused(sample, refusal), unkept: error => this.#unkept(error),
+        });
+        await this.saver.start();
+    }
+
+    async #first() {
+        for (const filter of ["state=draft&", ""]) {
+            const { samples } = await call("GET", `samples?${filter}limit=1`);
+            if (samples.length) return samples[0].id;
+        }
+        return null;
+    }
+
+    // -- which sample --
+
+    get id() {
+        return this.found?.sample.id ?? null;
+    }
+
+    async open(id, known) {
+        const ticket = (this.ticket = {}), { stage } = this, loading = setTimeout(() => { stage.loading.hidden = false; }, 200);
+        try {
+            const kept = await this.saver.pending(id); // before the server is asked: an entry goes only once the server has it
+            const found = known ?? (await call("GET", samplePath(id))), { image_id } = found.sample;
+            const picture = stage.picture?.id === image_id ? stage.picture : await Picture.load(image_id);
+            if (ticket !== this.ticket) return void (picture !== stage.picture && picture.close());
+            this.found = found;
+            const told = this.saver.heads.get(id), head = told?.number > found.number ? told : found;
+            this.saver.opened(id, { revision: head.revision, number: head.number, state: head.state });
+            this.#show(kept?.latest.record ?? found.sample, picture);
+            const url = new URL(location);
+            url.searchParams.set("sample", id);
+            history.replaceState(history.state, "", url);
+            this.#encode(ticket).catch(() => stage.status.showEncoder(null));
+        } catch (error) {
+            if (ticket === this.ticket) stage.tell("error", `The sample was not opened. ${explain(error)}`, [["Try again", () => this.open(id)]]);
+        } finally {
+            clearTimeout(loading);
+            if (ticket === this.ticket) stage.loading.hidden = true;
+        }
+    }
+
+    #show(sample, picture, kept = false) {
+        const readOnly = this.found.state === "accepted";
+        this.form.show(sample, readOnly);
+        this.stage.open(sample, picture, { readOnly, kept });
+        this.last = JSON.stringify(this.stage.record);
+        this.stage.status.showSample(this.found);
+        this.#showSave(this.id);
+        if (!kept) this.stage.bar.clear();
+        if (readOnly) this.stage.tell("info", "This sample is accepted and locked. Reopen it to change it.");
+        for (const button of ["submit", "another"]) document.getElementById(`ws-${button}`)?.toggleAttribute("disabled", button === "submit" && readOnly);
+    }
+
+    // Has the image encoded, and those of the next samples after it.
+    async #encode(ticket) {
+        const { stage } = this, ids = [this.found.sample.image_id];
+        let next = this.found.next;
+        for (let ready = false; ticket === this.ticket && !ready;) {
+            const image = (await encode(ids))[ids[0]];
+            if (ticket !== this.ticket) return;
+            stage.status.showEncoder(image);
+            ready = image.state === "ready" || image.state === "failed";
+            if (next && ids.length <= AHEAD) {
+                const { sample, next: after } = await call("GET", samplePath(next));
+                fetchAhead([sample.image_id]);
+                ids.push(sample.image_id);
+                next = after;
+            } else if (!ready) await new Promise(resolve => setTimeout(resolve, POLL));
+        }
+        while (ticket === this.ticket && next && ids.length <= AHEAD) {
+            const { sample, next: after } = await call("GET", samplePath(next));
+            fetchAhead([sample.image_id]);
+            ids.push(sample.image_id);
+            next = after;
+        }
+        if (ticket === this.ticket && ids.length > 1) await encode(ids);
+    }
+
+    // -- saving --
+
+    question() {
+        return this.form.question ?? {};
+    }
+
+    untick() {
+        this.form.untick();
+    }
+
+    changed() {
+        const record = this.stage.record, text = JSON.stringify(record);
+        if (text === this.last || this.stage.readOnly) return;
+        this.last = text;
+        this.saver.change(this.id, record);
+    }
+
+    #showSave(sample) {
+        if (sample !== this.id) return;
+        const { saver, stage } = this, status = saver.status(sample), { number } = saver.heads.get(sample);
+        stage.status.showSave(status, number, saver.problem);
+        if (status === "offline") stage.tell("error", explain(saver.problem), [], "offline");
+        else stage.bar.clear("offline");
+    }
+
+    #saved(sample, head) {
+        if (sample !== this.id) return;
+        Object.assign(this.found, head);
+        this.stage.status.showState(head.state);
+    }
+
+    #unkept(error) {
+        this.stage.tell("warn", `This browser keeps no journal (${error?.message ?? "no IndexedDB"}): wait for “saved” before you close the page.`);
+    }
+
+    #refused(sample, refusal) {
+        const { stage } = this;
+        if (sample !== this.id) return stage.tell("warn", "An unsaved change of another sample needs your decision.", [["Open it", () => this.open(sample)]]);
+        if (refusal.kind === "stale_parent") return this.#decide(refusal.facts);
+        const drop = ["Discard my change", () => this.saver.resolve(sample, this.saver.heads.get(sample), null).then(() => this.open(sample))];
+        stage.tell("error", `Not saved: ${refusal.message}. Your change is kept in this browser.`, [drop]);
+    }
+
+    async #decide({ expected, theirs, theirs_number: number, merged, conflicts }) {
+        const { stage } = this, { id } = this, mine = stage.record;
+        stage.prompter.cancel();
+        stage.pointer.cancel();
+        const record = await decide({ mine, theirs, theirsNumber: number, merged, conflicts, picture: stage.picture });
+        const same = record === theirs || JSON.stringify(record) === JSON.stringify(theirs);
+        await this.saver.resolve(id, { revision: expected, number, state: "draft" }, same ? null : record);
+        if (record !== mine) this.#show(record, stage.picture, true);
+    }
+
+    // -- what buttons and keys of the page stand for --
+
+    act(id) {
+        const acts = {
+            previous: () => this.#step("previous", "This is the first sample."), next: () => this.#step("next", "This is the last sample."),
+            skip: () => this.#step("next", "This is the last sample."), question: () => this.form.focus(), help: () => this.help.open(),
+            save: () => this.#save(), submit: () => this.#submit(), another: () => this.#another(),
+        };
+        if (!acts[id]) return false;
+        acts[id]();
+    }
+
+    #step(where, end) {
+        const id = this.found?.[where];
+        if (id) this.open(id);
+        else this.stage.tell("info", end);
+    }
+
+    async #save() {
+        try {
+            const { number } = await this.saver.flush(this.id);
+            this.stage.tell("done", `Saved as revision ${number}.`);
+        } catch (error) {
+            if (error.kind !== "stale_parent") this.stage.tell("error", `Not saved yet. ${explain(error)}`);
+        }
+    }
+
+    async #submit() {
+        const { stage, id } = this;
+        if (!id || this.submitting || stage.readOnly) return;
+        if (stage.present.ring) return stage.tell("warn", "A polygon is not closed yet: Enter closes it, Escape drops it.");
+        if (stage.prompter.pending) return stage.tell("warn", "A click is still being answered. Submit again in a moment.");
+        this.submitting = true;
+        try {
+            const { revision } = await this.saver.flush(id);
+            const head = await call("POST", `${samplePath(id)}/submit`, { parent: revision });
+            this.saver.heads.set(id, head);
+            this.#saved(id, head);
+            if (this.id === id) await this.#onward();
+        } catch (error) {
+            this.#notSubmitted(error);
+        } finally {
+            this.submitting = false;
+        }
+    }
+
+    async #onward() {
+        const { stage } = this, from = this.id, { next } = this.found;
+        if (!next) return stage.tell("done", "Submitted. This was the last sample.");
+        await this.open(next);
+        stage.tell("done", "Submitted.", [["Go back to it", () => this.open(from)]]);
+    }
+
+    #notSubmitted(error) {
+        const { stage } = this;
+        if (error instanceof Refused && error.kind === "stale_parent") return this.saver.held.has(this.id) || this.#decide(error.facts);
+        if (!(error instanceof Refused) || error.kind !== "incomplete") return stage.tell("error", `Not submitted. ${explain(error)}`);
+        const names = lacking(stage.record);
+        this.form.mark(names);
+        stage.panel.root.classList.toggle("ws-lacks", names.includes("instances"));
+        stage.tell("warn", `Not submitted yet: ${error.facts.problems.join("; ")}.`);
+    }
+
+    async #another() {
+        if (!this.found) return;
+        try {
+            const made = await call("POST", "samples", { image_id: this.found.sample.image_id });
+            await this.open(made.sample.id, made);
+            this.stage.tell("done", "Another question on the same image: the sample before is saved.");
+        } catch (error) {
+            this.stage.tell("error", `No other sample was made. ${explain(error)}`);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// What the page uses. The desk is made once a page and moves, with all it holds, into whichever shell Gradio shows.
+import { Desk } from "./desk.js";
+
+let desk = null, panel = null;
+
+// The running desk, for tests and measurements.
+export const current = () => desk;
+
+// In the canvas' shell, again for every new one: `host` is {guides, fill()}.
+export function mount(slot, host) {
+    const first = desk === null;
+    desk ??= new Desk({ guides: host.guides, fill: () => desk.host.fill() });
+    desk.host = host;
+    slot.replaceChildren(desk.stage.root);
+    if (panel) mountPanel(panel);
+    if (first) desk.start();
+}
+
+export function mountPanel(slot) {
+    panel = slot;
+    if (desk) slot.replaceChildren(desk.stage.panel.root);
+}
+
+// What the form's fields are to show, in their order.
+export const fields = () => desk.form.values;
+
+// Opens a sample by its id.
+export const open = id => desk.open(id);
