@@ -18,7 +18,7 @@ from whyseg.ui.loading import LateSegmenter, Told
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.server import build_server
 
-GRACE = 3  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
+GRACE = 2  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
 
 
 def serve(
@@ -81,7 +81,8 @@ def require_known(segmenter: str, model: str | None) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; raises ``UsageError`` when the port is taken or not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only where the protocol is named, else an answer waits 40 ms for an ACK
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
