@@ -36,9 +36,9 @@ class LogitsProposal:
 
 
 def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return (height, width) of an image resized so that its longer side is ``side``, rounded as SAM does."""
+    """Return (height, width) of an image whose longer side becomes ``side``, rounded as SAM rounds, 1 at least."""
     scale = side / max(size)
-    return int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)
+    return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
 
 
 def mask_crop(field: FloatArray, size: tuple[int, int]) -> tuple[tuple[int, int, int, int], BoolArray]:

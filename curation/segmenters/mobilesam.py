@@ -55,9 +55,9 @@ class MobileSamSegmenter:
         """Embed an upright image: uint8 (H, W, 3), RGB."""
         size = image.shape[0], image.shape[1]
         height, width = fitted(size, SIDE)
-        resized = PilImage.fromarray(image).resize((max(width, 1), max(height, 1)), PilImage.Resampling.BILINEAR)
+        resized = PilImage.fromarray(image).resize((width, height), PilImage.Resampling.BILINEAR)
         pixels = np.zeros((SIDE, SIDE, 3), np.float32)
-        pixels[: resized.height, : resized.width] = (np.asarray(resized, np.float32) - _MEAN) / _STD
+        pixels[:height, :width] = (np.asarray(resized, np.float32) - _MEAN) / _STD
         (features,) = _run(self._encoder, ["output"], {"input": pixels.transpose(2, 0, 1)[None]})
         return MobileSamEmbedding(features, size)
 

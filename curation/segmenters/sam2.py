@@ -118,8 +118,9 @@ def load_network(folder: Path, name: str) -> Any:
 
     if not (folder / "config.json").is_file():
         raise ModelUnavailable(f"{name}: {folder} holds no config.json, so no model in transformers' format")
-    bars = logging.is_progress_bar_enabled()
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # the official checkpoints are of the video model, and a warning would say so
     try:
         kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
         if kind not in ("sam2", "sam2_video"):
@@ -130,6 +131,7 @@ def load_network(folder: Path, name: str) -> Any:
     except Exception as error:  # whatever a damaged folder makes transformers, safetensors or torch raise
         raise ModelFailed(f"{name} cannot be loaded from {folder}: {_line(error)}") from error
     finally:
+        logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
     if report["missing_keys"]:

@@ -106,7 +106,7 @@ def find(name: str) -> Model:
     """
     if name in MODELS:
         return MODELS[name]
-    if Path(name).expanduser().is_dir():
+    if name and Path(name).expanduser().is_dir():
         return replace(
             _sam2("tiny", ""), name=name, what="SAM 2 from a folder", source=f"folder:{name}", license="unknown"
         )
