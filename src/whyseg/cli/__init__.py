@@ -5,7 +5,7 @@ import sys
 import typer
 
 from whyseg import __version__
-from whyseg.cli import demo, importing, serve, workspace
+from whyseg.cli import demo, importing, models, segment, serve, workspace
 from whyseg.schemas.errors import UsageError, WhysegError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ workspace.register(app)
 app.add_typer(importing.app, name="import")
 app.command()(serve.serve)
 app.command()(demo.demo)
+app.command()(segment.segment)
+app.add_typer(models.app, name="models")
 
 
 def _version(show: bool) -> None:
