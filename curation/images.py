@@ -80,8 +80,8 @@ class UprightImage:
     """A picture as everything in whyseg sees it.
 
     ``pixels``: uint8 (H, W, 3), RGB, upright. ``format`` as Pillow names it, ``orientation`` the EXIF value of the file
-    (1 when it has none), ``width`` and ``height`` those of ``pixels``. ``notes`` say what was done beside rotating.
-    ``as_stored``: any reader that decodes the file to RGB, and looks at nothing else in it, gets these very pixels.
+    (1 when it has none), ``width`` and ``height`` those of ``pixels``. ``notes`` say what was done beside rotating: with
+    none and orientation 1, any reader that decodes the file to RGB gets these very pixels.
     """
 
     pixels: RgbArray
@@ -90,7 +90,6 @@ class UprightImage:
     width: int
     height: int
     notes: tuple[str, ...]
-    as_stored: bool
 
     @property
     def size(self) -> tuple[int, int]:
@@ -126,7 +125,6 @@ def read_upright(data: bytes, name: str) -> UprightImage:
         width=width,
         height=height,
         notes=decoded.notes,
-        as_stored=decoded.orientation == 1 and not decoded.notes,
     )
 
 

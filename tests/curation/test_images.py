@@ -31,7 +31,7 @@ def test_all_eight_orientations_give_the_same_upright_pixels(
     picture = read_upright(data, "a")
     assert np.array_equal(picture.pixels, upright)
     assert (picture.orientation, picture.size, picture.format) == (orientation, (4, 6), form)
-    assert picture.as_stored is (orientation == 1)
+    assert picture.notes == ()
     assert inspect(data, "a").size == (4, 6)
 
 
@@ -95,7 +95,6 @@ def test_16_bit_grey_is_scaled_over_its_whole_range() -> None:
         assert picture.pixels[..., 0].tolist() == [[0, 0, 1], [1, 128, 255]]
         assert np.array_equal(picture.pixels[..., 0], picture.pixels[..., 2])
         assert picture.notes == ("16-bit values scaled to 8 bits",)
-        assert not picture.as_stored
 
 
 def test_16_bit_colour_is_scaled_too_and_says_so() -> None:
@@ -128,7 +127,7 @@ def test_an_opaque_alpha_channel_changes_nothing() -> None:
     opaque = np.dstack([pixels(), np.full((6, 8), 255, np.uint8)])
     picture = read_upright(encoded(PilImage.fromarray(opaque)), "a")
     assert np.array_equal(picture.pixels, pixels())
-    assert (picture.notes, picture.as_stored) == ((), True)
+    assert picture.notes == ()
 
 
 def test_a_palette_with_transparency_is_shown_on_white() -> None:
@@ -148,7 +147,7 @@ def test_grey_and_bilevel_pictures_become_rgb(mode: str) -> None:
     for form in ("PNG", "BMP", "TIFF", "PPM"):
         read = read_upright(encoded(picture.convert(mode), form), "a")
         assert read.pixels.tolist() == [[[0] * 3, [255] * 3, [255] * 3]]
-        assert read.as_stored
+        assert read.notes == ()
 
 
 def test_of_an_animation_the_first_frame_is_taken() -> None:
