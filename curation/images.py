@@ -80,8 +80,8 @@ class UprightImage:
     """A picture as everything in whyseg sees it.
 
     ``pixels``: uint8 (H, W, 3), RGB, upright. ``format`` as Pillow names it, ``orientation`` the EXIF value of the file
-    (1 when it has none), ``width`` and ``height`` those of ``pixels``. ``notes`` say what was done beside rotating: with
-    none and orientation 1, any reader that decodes the file to RGB gets these very pixels.
+    (1 when it has none), ``width`` and ``height`` those of ``pixels``. ``notes`` say what was changed beside that;
+    with none and orientation 1 any reader that decodes the file to RGB gets these very pixels.
     """
 
     pixels: RgbArray
