@@ -8,6 +8,10 @@ from pathlib import Path
 
 from whyseg.schemas.errors import NotFound, StoreUnavailable
 
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
+_MODE = 0o666 & ~_UMASK  # as any new file gets; temporary files are their owner's alone
+
 
 class Blobs:
     """Files below one folder, spread over 256 sub-folders by the first two characters of their names."""
@@ -54,6 +58,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as file:
+                os.fchmod(file.fileno(), _MODE)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -60,6 +60,8 @@ def test_a_file_is_stored_once_under_its_hash(tmp_path: Path) -> None:
     assert blobs.put(b"abc") == blobs.put(b"abc") == key
     assert blobs.read(key) == b"abc"
     assert list(blobs.keys()) == [key]
+    (tmp_path / "new").touch()
+    assert blobs.path(key).stat().st_mode == (tmp_path / "new").stat().st_mode  # colleagues can read it too
     with pytest.raises(NotFound):
         blobs.read("0" * 64)
 
