@@ -1,8 +1,8 @@
 """The annotation page: our canvas in a shell of Gradio's, and the question's form beside it.
 
-The canvas is an ES module (``ui/static``). Gradio's HTML templates run ``${…}``, so those here are constants: no text of
-a user ever reaches one. Nothing on this page asks Gradio's server for anything; the module fills the fields through an
-event that stays in the browser, and reads and saves them by itself.
+The canvas is an ES module (``ui/static``). Gradio's HTML templates run ``${…}``, so those here are constants: no text
+of a user ever reaches one. Nothing on this page asks Gradio's server for anything; the module fills the fields through
+an event that stays in the browser, and reads and saves them by itself.
 """
 
 from typing import Any, NamedTuple

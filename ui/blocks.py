@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 
@@ -17,6 +16,7 @@ from whyseg.ui.browse import BrowseTab
 PATH = "/app"
 # Gradio copies this into the page's head as it is; the path is the page's, so that a root path stays in front of it.
 HEAD = """<link rel="stylesheet" href="../static/app.css">
+<link rel="icon" href="../static/icon.svg">
 <meta name="color-scheme" content="dark">"""
 # One look whatever the browser prefers: a photograph is judged on dark grey. app.css has the same colours.
 BACK, PANEL, RAISED, LINE, TEXT, DIM, ACCENT = (
@@ -93,10 +93,10 @@ def mount_page(
     app: FastAPI,
     workspace: Workspace,
     *,
-    auth_dependency: Callable[[Request], str | None | Awaitable[str | None]] | None = None,
-) -> FastAPI:
+    auth_dependency: Callable[[Request], str | Awaitable[str | None] | None] | None = None,
+) -> None:
     """Mount the pages of a workspace at ``/app``; ``auth_dependency`` names the user of a request, or None."""
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         build_blocks(workspace),
         PATH,

@@ -31,7 +31,7 @@ class Listing(NamedTuple):
     pictures: list[tuple[str, str]]
     rows: list[list[str]]
     ids: list[str]
-    count: str
+    summary: str
     number: int
 
 
@@ -57,7 +57,7 @@ def listing(store: Store, chosen: SampleFilter, order: Any, number: float | None
         pictures=[(thumbnail(base, sample.image_id), caption(sample)) for sample in page.samples],
         rows=[row(sample) for sample in page.samples],
         ids=[sample.id for sample in page.samples],
-        count=f"{shown} · page {number} of {last}",
+        summary=f"{shown} · page {number} of {last}",
         number=number,
     )
 
@@ -116,7 +116,7 @@ class BrowseTab:
         with gr.Row(elem_id="ws-pages"):
             self.before = gr.Button("‹ Page before", elem_id="ws-page-before", scale=0, min_width=120)
             self.after = gr.Button("Next page ›", elem_id="ws-page-after", scale=0, min_width=120)
-            self.count = gr.Textbox(
+            self.summary = gr.Textbox(
                 show_label=False, container=False, interactive=False, elem_id="ws-count", max_lines=1
             )
         with gr.Tabs():
@@ -137,39 +137,42 @@ class BrowseTab:
     @property
     def outputs(self) -> list[gr.components.Component]:
         """The components that a `Listing` fills."""
-        return [self.gallery, self.table, self.ids, self.count, self.number]
+        return [self.gallery, self.table, self.ids, self.summary, self.number]
 
-    def show(
-        self, text: str, state: str, kind: str, depth: str, order: str, number: float | None, request: gr.Request
-    ) -> tuple[Any, ...]:
-        """Return the page of the list that the fields ask for."""
-        chosen = wanted(state, kind, depth, text)
-        found = listing(self.store, chosen, order, number, base_url(request.request))
+    def show(self, text: str, state: str, kind: str, depth: str, order: str, number: float, request: gr.Request) -> Any:
+        """Return the page of the list that the fields ask for, for `outputs`."""
+        found = listing(self.store, wanted(state, kind, depth, text), order, number, base_url(request.request))
         pictures = gr.Gallery(found.pictures, selected_index=None)
-        return pictures, found.rows, found.ids, found.count, found.number
+        return pictures, found.rows, found.ids, found.summary, found.number
+
+    def show_first(self, text: str, state: str, kind: str, depth: str, order: str, request: gr.Request) -> Any:
+        """Return the first page."""
+        return self.show(text, state, kind, depth, order, 1, request)
+
+    def show_before(
+        self, text: str, state: str, kind: str, depth: str, order: str, number: float, request: gr.Request
+    ) -> Any:
+        """Return the page before."""
+        return self.show(text, state, kind, depth, order, number - 1, request)
+
+    def show_after(
+        self, text: str, state: str, kind: str, depth: str, order: str, number: float, request: gr.Request
+    ) -> Any:
+        """Return the page after."""
+        return self.show(text, state, kind, depth, order, number + 1, request)
 
     def wire(self, tab: gr.Tab, tabs: gr.Tabs) -> None:
         """Connect fields, pages and choices; ``tabs`` turns to the annotation page when a sample is chosen."""
         filters = [self.text, self.state, self.type, self.depth, self.order]
         fields = [*filters, self.number]
         tab.select(self.show, fields, self.outputs, **QUIET)
-        gr.on([field.change for field in filters], _first_page, None, self.number, **QUIET).then(
-            self.show, fields, self.outputs, trigger_mode="always_last", **QUIET
-        )
-        self.before.click(lambda number: max(1, number - 1), self.number, self.number, **QUIET).then(
-            self.show, fields, self.outputs, **QUIET
-        )
-        self.after.click(lambda number: number + 1, self.number, self.number, **QUIET).then(
-            self.show, fields, self.outputs, **QUIET
-        )
+        changes = [field.change for field in filters]
+        gr.on(changes, self.show_first, filters, self.outputs, trigger_mode="always_last", **QUIET)
+        self.before.click(self.show_before, fields, self.outputs, **QUIET)
+        self.after.click(self.show_after, fields, self.outputs, **QUIET)
         for component in (self.gallery, self.table):
-            component.select(_pick, self.ids, [self.chosen, tabs], **QUIET).then(
-                None, self.chosen, None, js=OPEN, **QUIET
-            )
-
-
-def _first_page() -> int:
-    return 1
+            chosen = component.select(_pick, self.ids, [self.chosen, tabs], **QUIET)
+            chosen.then(None, self.chosen, None, js=OPEN, **QUIET)
 
 
 def _pick(ids: list[str], event: gr.SelectData) -> tuple[str, gr.Tabs]:

@@ -38,9 +38,7 @@ export class Desk {
 
     async start() {
         try {
-            this.info = await call("GET", "info");
-            this.stage.segmenter = this.info.segmenter;
-            this.stage.status.showSegmenter(this.info.segmenter);
+            await this.learn();
             await this.#startSaving();
             const wanted = new URL(location).searchParams.get("sample") ?? (await this.#first());
             if (wanted) await this.open(wanted);
@@ -48,6 +46,13 @@ export class Desk {
         } catch (error) {
             this.stage.tell("error", explain(error), [["Try again", () => this.start()]]);
         }
+    }
+
+    // Asks which segmenter runs; the server may answer before it has loaded one.
+    async learn() {
+        this.info = await call("GET", "info");
+        this.stage.segmenter = this.info.segmenter;
+        this.stage.status.showSegmenter(this.info.segmenter);
     }
 
     async #startSaving() {
@@ -117,6 +122,7 @@ export class Desk {
             const image = (await encode(ids))[ids[0]];
             if (ticket !== this.ticket) return;
             stage.status.showEncoder(image);
+            if (stage.segmenter.name === "loading") await this.learn();
             ready = image.state === "ready" || image.state === "failed";
             if (next && ids.length <= AHEAD) {
                 const { sample, next: after } = await call("GET", samplePath(next));
@@ -132,6 +138,7 @@ export class Desk {
             next = after;
         }
         if (ticket === this.ticket && ids.length > 1) await encode(ids);
+        if (stage.segmenter.name === "loading") await this.learn();
     }
 
     // -- saving --

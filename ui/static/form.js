@@ -6,7 +6,7 @@ const SETTLE = 3000; // milliseconds after which fields that do not show what th
 const FIELDS = ["query", "kind", "alternates", "type", "hops", "no-target"];
 
 const field = (name, inside) => document.querySelector(`#ws-${name} ${inside}`);
-const clean = text => text.replace(/\r\n?/g, "\n");
+const clean = text => text.replace(/\r\n?/g, "\n"); // as fields have it
 export const lines = text => text.split("\n").map(one => one.trim()).filter(Boolean);
 
 export class Form {

@@ -20,6 +20,7 @@ export const ACTIONS = [
     { id: "back", group: "Masks", label: "Take back the newest prompt or corner", keys: ["Backspace"] },
     { id: "delete", group: "Masks", label: "Delete the corner, or the instance in work", keys: ["Delete"] },
     { id: "cancel", group: "Masks", label: "Drop what is begun; leave the text field", keys: ["Escape"], typing: true },
+    { id: "label", group: "Masks", label: "Label the instance in work", keys: ["l"] },
     { id: "undo", group: "Masks", label: "Undo", keys: ["Ctrl+z"] },
     { id: "redo", group: "Masks", label: "Redo", keys: ["Ctrl+Shift+z", "Ctrl+y"] },
     { id: "pan", group: "View", label: "Drag moves the picture, while held", keys: ["Space"], hold: true },

@@ -27,27 +27,32 @@ export function paintMasks(canvas, view, [height, width], entries, alpha, area =
         // One row and column more on each side, so that an outline at the edge of the area knows its neighbours.
         const grid = { left: left - line, top: top - line, w: w + 2 * line, h: h + 2 * line };
         const marks = markPixels(grid, entries, scale, ox, oy, [height, width]);
-        const styles = [null, ...entries.map(entry => styleOf(entry, alpha))];
-        colourPixels(pixels, w, h, marks, grid.w, line, styles, left + top);
+        colourPixels(pixels, w, h, marks, grid.w, line, coloursOf(entries, alpha), left + top);
     }
     context.putImageData(image, left, top);
 }
 
+let buffer = new Uint16Array(0); // kept from one painting to the next: making it anew costs more than filling it
+
 // For each screen pixel of the grid, which entry lies there: its place in `entries` plus 1; later ones lie above.
-function markPixels(grid, entries, scale, ox, oy, [height, width]) {
-    const { left, top, w, h } = grid, marks = new Uint16Array(w * h);
+function markPixels({ left, top, w, h }, entries, scale, ox, oy, [height, width]) {
+    if (buffer.length < w * h) buffer = new Uint16Array(w * h);
+    const marks = buffer.subarray(0, w * h).fill(0);
     const columns = Int32Array.from({ length: w }, (_, i) => Math.floor((left + i + 0.5 - ox) / scale));
     const rows = Int32Array.from({ length: h }, (_, j) => Math.floor((top + j + 0.5 - oy) / scale));
+    const places = new Int32Array(w);
     entries.forEach(({ layer }, index) => {
         const from = lowest(rows, Math.max(0, layer.y)), to = lowest(rows, Math.min(height, layer.y + layer.h));
         const start = lowest(columns, Math.max(0, layer.x)), end = lowest(columns, Math.min(width, layer.x + layer.w));
-        const { bytes, tall } = layer, originX = layer.ox ?? layer.x, originY = layer.oy ?? layer.y;
-        for (let i = start; i < end; i++) {
-            const column = (columns[i] - originX) * tall - originY;
-            for (let j = from, at = from * w + i; j < to; j++, at += w) if (bytes[column + rows[j]]) marks[at] = index + 1;
-        }
+        const originX = layer.ox ?? layer.x, originY = layer.oy ?? layer.y;
+        for (let i = start; i < end; i++) places[i] = (columns[i] - originX) * layer.tall - originY;
+        for (let j = from; j < to; j++) markRow(marks, j * w, start, end, layer.bytes, places, rows[j], index + 1);
     });
     return marks;
+}
+
+function markRow(marks, at, start, end, bytes, places, row, mark) {
+    for (let i = start; i < end; i++) if (bytes[places[i] + row] !== 0) marks[at + i] = mark;
 }
 
 // The first place in an ascending list whose value is not below `value`.
@@ -61,28 +66,34 @@ function lowest(list, value) {
     return from;
 }
 
-function colourPixels(pixels, w, h, marks, stride, line, styles, phase) {
+function colourPixels(pixels, w, h, marks, stride, line, { fills, edges, hatched }, phase) {
+    const above = line * stride;
     for (let j = 0; j < h; j++) {
         let at = (j + line) * stride + line;
-        for (let i = 0; i < w; i++, at++) {
+        for (let i = 0, to = j * w; i < w; i++, at++, to++) {
             const mark = marks[at];
-            if (!mark) continue;
-            const { fill, edge, hatched } = styles[mark];
-            const border = marks[at - line] !== mark || marks[at + line] !== mark || marks[at - line * stride] !== mark || marks[at + line * stride] !== mark;
-            if (border) pixels[j * w + i] = edge;
-            else if (!hatched || ((i + j + phase) / STRIPES) & 1) pixels[j * w + i] = fill;
+            if (mark === 0) continue;
+            if (marks[at - line] !== mark || marks[at + line] !== mark || marks[at - above] !== mark || marks[at + above] !== mark) pixels[to] = edges[mark];
+            else if (hatched[mark] === 0 || ((i + j + phase) / STRIPES) & 1) pixels[to] = fills[mark];
         }
     }
 }
 
-function styleOf({ key, colour, active }, alpha) {
-    const [r, g, b] = [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16));
-    const rgba = (opacity, lift = 0) => {
-        const [red, green, blue] = [r, g, b].map(value => Math.round(value + (255 - value) * lift));
-        return ((Math.round(opacity * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-    };
-    const edge = Math.min(1, alpha * 3); // outlines fade only with very low opacity
-    return { fill: rgba(alpha), edge: rgba(edge, active ? 0.75 : 0), hatched: key === IGNORE };
+// The entries' colours by their mark, as pixels of a canvas have them.
+function coloursOf(entries, alpha) {
+    const fills = new Uint32Array(entries.length + 1), edges = new Uint32Array(entries.length + 1), hatched = new Uint8Array(entries.length + 1);
+    const outline = Math.min(1, alpha * 3); // outlines fade only with very low opacity
+    entries.forEach(({ key, colour, active }, index) => {
+        const rgb = [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16));
+        const pixel = (opacity, lift) => {
+            const [r, g, b] = rgb.map(value => Math.round(value + (255 - value) * lift));
+            return ((Math.round(opacity * 255) << 24) | (b << 16) | (g << 8) | r) >>> 0;
+        };
+        fills[index + 1] = pixel(alpha, 0);
+        edges[index + 1] = pixel(outline, active ? 0.75 : 0);
+        hatched[index + 1] = key === IGNORE ? 1 : 0;
+    });
+    return { fills, edges, hatched };
 }
 
 // A small picture of a sample: the photograph in `width` × `height` CSS pixels with the given layers on it.

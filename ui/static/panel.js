@@ -35,6 +35,10 @@ export class Panel {
         });
     }
 
+    editLabel(id) {
+        this.rows.get(id)?.name.select?.();
+    }
+
     scrollTo(id) {
         this.rows.get(id)?.root.scrollIntoView({ block: "nearest" });
     }
@@ -45,6 +49,8 @@ export class Panel {
             class: "ws-label", placeholder: `instance ${id}: label`, maxlength: LABEL_LENGTH, "aria-label": `Label of instance ${id}`,
             oninput: event => stage.setLabel(id, event.target.value),
             onkeydown: event => { if (event.key === "Enter" && !event.isComposing) stage.takeFocus(true); },
+            // The first press takes the instance up and leaves the keys with the canvas; the next one edits its label.
+            onpointerdown: event => { if (stage.present.active !== id) event.preventDefault(), stage.activate(id), stage.takeFocus(true); },
             onfocus: () => stage.activate(id),
         });
         const chip = el("button", { class: "ws-colour", onclick: take });

@@ -8,8 +8,9 @@ import { cornerAt, edgeAt, onEdge, withCorner, withNewCorner, withoutCorner } fr
 import { isEmpty, subtract, union } from "./rle.js";
 import { EMPTY_PROMPT, nextId, withInstance, withoutInstance } from "./sample.js";
 
-// CSS pixels: around a corner or edge; before a press becomes a drag; one place; between corners that are still shown.
-const REACH = 8, SLACK = 2, SAME = 3, CROWDED = 7;
+// CSS pixels: around a corner or edge; before a press becomes a drag; one place; between corners that are still shown; of a
+// ring too small for corners.
+const REACH = 8, SLACK = 2, SAME = 3, CROWDED = 7, SPECK = 40;
 export const TOLERANCES = [0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12]; // picture pixels
 const WAIT = 80; // milliseconds after the slider's last step
 
@@ -27,7 +28,7 @@ export class PolygonTool {
         const { ring } = this.stage.present;
         if (ring) return ring.length < 3 ? "Click the corners" : "Click the first corner, double-click or press Enter to close";
         if (this.stage.target === IGNORE) return "Click corners around what does not count; inside the region they cut a hole";
-        return this.#rings().length ? "Drag a corner · click an edge for a new one · Delete takes one away · click elsewhere to draw" : "Click the corners of the object";
+        return this.#rings().length ? "Drag corners · click an edge for a new one · Delete takes one away" : "Click the corners of the object";
     }
 
     // The outline that can be changed now.
@@ -220,7 +221,7 @@ export class PolygonTool {
             const isOne = (chosen, i) => chosen?.ring === r && chosen.index === i;
             screen.forEach((place, i) => {
                 const look = { selected: isOne(this.selected, i), over: isOne(this.over, i) };
-                if (look.selected || look.over || length / screen.length > CROWDED) corner(context, place, look);
+                if (look.selected || look.over || (length > SPECK && length / screen.length > CROWDED)) corner(context, place, look);
             });
         }
         if (this.edge && !this.held && at && rings[this.edge.ring]) {

@@ -84,6 +84,7 @@ export class Prompter {
             if (!count) return this.#withoutPrompt(known, base);
             const reply = await this.#click(this.client, seq, prompt, refine, signal);
             if (seq !== this.seq || !reply) return; // a newer prompt is under way
+            if (stage.segmenter.name === "loading") await stage.desk.learn(); // an answer means that it is there now
             const answered = performance.now(), newest = maskOfCrop(reply.best, stage.size);
             this.candidates.set(seq, reply.scores.map((_, k) => (k ? null : Promise.resolve(newest))));
             const answer = { seq, scores: reply.scores, chosen: 0 };

@@ -201,6 +201,7 @@ export class Stage {
             cancel: () => this.#cancel(), back: () => {}, smaller: () => this.tools.brush.act(id), larger: () => this.tools.brush.act(id),
             delete: () => this.present.active !== null && this.remove(this.present.active), fit: () => this.#zoom(null), actual: () => this.#zoom(1 / this.view.dpr),
             zoomIn: () => this.#zoom(this.view.k * 1.5), zoomOut: () => this.#zoom(this.view.k / 1.5),
+            label: () => this.active && this.panel.editLabel(this.active.id),
             nextCandidate: () => (this.candidates.root.hidden ? false : void this.prompter.chooseNext()),
         };
         return own[id] ? own[id]() : this.desk.act(id);

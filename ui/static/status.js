@@ -53,7 +53,8 @@ export class Status {
     }
 
     showSegmenter({ name, model, reason }) {
-        this.#set("segmenter", name, `${model}: ${reason}`);
+        const text = { loading: "loading the model…", none: "no segmenter" }[name] ?? name;
+        this.#set("segmenter", text, `${model}: ${reason}`, { loading: "busy", none: "bad" }[name] ?? "");
     }
 
     // One image's entry of the encoder's answer; null while it is not known.
