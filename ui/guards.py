@@ -24,7 +24,10 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "content-security-policy": "frame-ancestors 'none'; object-src 'none'",
+    # Gradio's pages need inline scripts and eval. Nothing needs another host, so text that slips through reaches none.
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'",
 }
 
 

@@ -77,6 +77,10 @@ def build_api(
         """Say that the server answers."""
         return JSONResponse({"status": "ok"})
 
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> Response:
+        return Response(status_code=204)
+
     app.mount("/static", Modules(directory=STATIC), name="static")
     return app
 

@@ -1,6 +1,9 @@
 import asyncio
+import functools
+import http.server
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import httpx
 import pytest
 
 from tests.pictures import encoded, pixels
+from tests.provision import chromium
 from tests.ui.process import ServerProcess
 from tests.ui.support import add_picture
 from whyseg.curation.workspace import Workspace
@@ -139,3 +143,59 @@ def test_other_machines_cannot_connect(server: ServerProcess) -> None:
         outside = probe.getsockname()[0]
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://{outside}:{port}/healthz", timeout=2)
+
+
+PRY = """async ([root, image]) => {
+    const go = (path, method, body, mode) => fetch(root + path, {
+        method, mode, credentials: "include", body, headers: body ? {"Content-Type": "application/json"} : {},
+    }).then(reply => reply.status, () => "blocked");
+    const picture = new Image();
+    const shown = new Promise(done => {
+        picture.onload = () => done("shown");
+        picture.onerror = () => done("blocked");
+    });
+    picture.src = `${root}/api/v1/images/${image}`;
+    return [
+        await go("/api/v1/samples", "GET"), await go("/app/config", "GET"), await shown,
+        await go("/api/v1/samples", "POST", "{}"), await go("/app/gradio_api/queue/join", "POST", "{}"),
+    ];
+}"""
+
+
+@pytest.mark.browser
+def test_a_foreign_page_in_a_browser_gets_nothing_and_our_own_needs_nobody_else(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    from playwright.sync_api import sync_playwright
+
+    handler = functools.partial(QuietHandler, directory=tmp_path)
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    with server.client() as client:
+        image = client.get("/api/v1/samples").json()["samples"][0]["image_id"]
+    complaints: list[str] = []
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page()
+        for host in ("127.0.0.1", "localhost"):  # another port of the same site, and another site
+            page.goto(f"http://{host}:{site.server_port}/")
+            assert page.evaluate(PRY, [server.url, image]) == ["blocked"] * 5
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(server.url)
+        page.wait_for_selector(".ws-stage canvas")
+        page.get_by_role("tab", name="Browse").click()
+        page.get_by_text("cup.png").last.wait_for()
+        browser.close()
+    site.shutdown()
+    site.server_close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A web site that says nothing on standard error."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
