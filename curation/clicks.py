@@ -24,6 +24,7 @@ _LOG = logging.getLogger(__name__)
 KEPT_BY_CLIENT = 8  # answers whose other candidates and logits can still be asked for
 KEPT = 128  # of all clients together; each holds four masks of 256 × 256 logits, 1 MiB
 LOOKED_AT = 16  # images that may wait to be encoded because somebody opened them
+PATIENCE_SECONDS = 2.0  # how long a click on an image that is not encoded lets others go first
 RETRY_SECONDS = 30.0  # how soon a wish tries an image again that could not be encoded; a click always does
 
 
@@ -149,7 +150,8 @@ class ClickService:
             self._spawn()
             self._ahead, before = OrderedDict(), self._ahead
             for k, image_id in enumerate(image_ids):
-                if image_id in self._cache or self._failed_lately(image_id, now):
+                encoding = self._encoding is not None and self._encoding[0] == image_id
+                if encoding or image_id in self._cache or self._failed_lately(image_id, now):
                     continue
                 self._failed.pop(image_id, None)
                 since = self._wishes.get(image_id, before.get(image_id, (now, 0))[0])
@@ -198,7 +200,9 @@ class ClickService:
         replayed one by one. Raises ``InvalidRecord`` for a prompt that is empty or outside the image, and whatever
         loading, encoding or decoding the image raised, always a ``WhysegError``.
         """
-        require_prompt(prompt, size)
+        if not prompt:
+            raise InvalidRecord("a click needs a point or a box")
+        prompt.require_inside(size)
         job = _Job(client, seq, image_id, size, prompt, refine, time.monotonic())
         with self._changed:
             if self._closed:
@@ -251,7 +255,10 @@ class ClickService:
                 self._encode(*image)
 
     def _next_job(self) -> _Job | None:
-        """Take the oldest click whose image is encoded."""
+        """Take the oldest click whose image is encoded, unless the oldest of all has waited long for its own."""
+        if self._jobs and self._jobs[0].image_id not in self._cache:
+            if time.monotonic() - self._jobs[0].arrived > PATIENCE_SECONDS:
+                return None
         for job in self._jobs:
             if job.image_id in self._cache:
                 self._jobs.remove(job)
@@ -383,13 +390,6 @@ def replayed(segmenter: Segmenter, embedding: Embedding, prompt: Prompt) -> list
         previous = proposals[0].logits if proposals else None
         proposals = segmenter.propose(embedding, Prompt(points=prompt.points[:n], box=prompt.box), previous)
     return proposals
-
-
-def require_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
-    """Raise ``InvalidRecord`` when a prompt is empty or outside the image of ``size`` (height, width)."""
-    if not prompt:
-        raise InvalidRecord("a click needs a point or a box")
-    prompt.require_inside(size)
 
 
 def _closed() -> ModelUnavailable:

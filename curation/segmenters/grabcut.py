@@ -15,8 +15,8 @@ from whyseg.curation.segmenters.enlarge import mask_crop
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import ModelFailed
 
-WORKING_SIDE = 320  # pixels of the longer side that the cut is made on; its time grows with the area
-ROUNDS = 3
+WORKING_SIDE = 256  # pixels of the longer side that the cut is made on; its time grows with the area
+ROUNDS = 2
 _SEED_SHARE = 0.02  # a click's certain disc, as a share of the longer side
 _REACH_SHARES = (0.12, 0.3)  # how far around a click the object may reach; without a box, one candidate each
 
@@ -52,7 +52,7 @@ class GrabCutProposal:
 
 
 class GrabCutSegmenter:
-    """GrabCut on a copy of at most 320 pixels a side; the same prompt always gives the same masks."""
+    """GrabCut on a copy of at most 256 pixels a side; the same prompt always gives the same masks."""
 
     name = "grabcut"
     model = "opencv/grabcut"

@@ -204,6 +204,24 @@ def test_clicks_come_before_the_opened_image_and_that_before_those_ahead(
     assert segmenter.entered == ["embed 1", "propose 10", "embed 5", "propose 20", "embed 2", "embed 3", "embed 4"]
 
 
+def test_a_click_on_an_image_that_is_not_encoded_does_not_wait_for_ever(
+    gated: tuple[GatedSegmenter, ClickService], pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whyseg.curation.clicks.PATIENCE_SECONDS", 0.0)
+    segmenter, service = gated
+    segmenter.passes.release(1)
+    first = pool.submit(service.click, "a", 1, "1", SIZE, at(10))
+    wait_for(lambda: segmenter.entered == ["embed 1", "propose 10"])
+    patient = pool.submit(service.click, "b", 1, "2", SIZE, at(20))
+    wait_for(lambda: len(service._jobs) == 1)
+    other = pool.submit(service.click, "c", 1, "1", SIZE, at(30))
+    wait_for(lambda: len(service._jobs) == 2)
+    segmenter.passes.release(4)
+    for future in (first, patient, other):
+        assert isinstance(future.result(20), ClickReply)
+    assert segmenter.entered == ["embed 1", "propose 10", "embed 2", "propose 20", "propose 30"]
+
+
 def test_a_new_wish_supersedes_what_was_to_be_encoded_ahead(gated: tuple[GatedSegmenter, ClickService]) -> None:
     segmenter, service = gated
     service.want(["1", "2", "3"])
@@ -267,6 +285,26 @@ def test_a_corrupt_image_fails_its_own_clicks_and_nobody_elses() -> None:
     assert isinstance(service.click("a", 3, "13", SIZE, at(10)), ClickReply), "a click tries again"
     assert service.status("13").state == "ready"
     service.close()
+
+
+def test_a_page_that_asks_while_a_corrupt_image_is_loaded_does_not_have_it_loaded_again() -> None:
+    loading, go_on, loaded = threading.Event(), threading.Event(), []
+
+    def load(image_id: str) -> RgbArray:
+        loaded.append(image_id)
+        loading.set()
+        assert go_on.wait(20)
+        raise RefusedImage("13.jpg", "is truncated")
+
+    service = ClickService(FakeSegmenter(), load)
+    service.want(["13"])
+    assert loading.wait(20)
+    service.want(["13"])
+    go_on.set()
+    wait_for(lambda: service.status("13").state == "failed")
+    service.want(["13"])
+    service.close()
+    assert loaded == ["13"]
 
 
 class BrokenSegmenter(FakeSegmenter):
