@@ -1,7 +1,8 @@
-"""The click service: prompts in, mask crops out, one thread at the model.
+"""The click service: prompts in, mask crops out, one thread at the decoder and one at the encoder.
 
-A click is answered before any image is encoded, the image somebody looks at is encoded before those they will look at
-next, and a click whose client has asked again since is never decoded. Embeddings are kept up to a number of bytes.
+So no click waits for another image to be encoded, which takes seconds on a CPU. The image that is clicked on is encoded
+before the one that somebody has opened, and that before those they will look at next; a click whose client has asked
+again since is never decoded. Embeddings are kept up to a number of bytes.
 """
 
 import logging
@@ -24,7 +25,6 @@ _LOG = logging.getLogger(__name__)
 KEPT_BY_CLIENT = 8  # answers whose other candidates and logits can still be asked for
 KEPT = 128  # of all clients together; each holds four masks of 256 × 256 logits, 1 MiB
 LOOKED_AT = 16  # images that may wait to be encoded because somebody opened them
-PATIENCE_SECONDS = 2.0  # how long a click on an image that is not encoded lets others go first
 RETRY_SECONDS = 30.0  # how soon a wish tries an image again that could not be encoded; a click always does
 
 
@@ -71,6 +71,7 @@ class _Job:
     prompt: Prompt
     refine: tuple[int, int] | None
     arrived: float
+    cached: "_Cached | None" = None  # kept for it, even when others throw it out of the cache
     answer: "Future[_Answer | Superseded]" = field(default_factory=Future)
 
 
@@ -91,8 +92,9 @@ class _Cached:
 class ClickService:
     """One segmenter for all clients; safe to call from any thread.
 
-    ``load_image`` gives an image's upright pixels, uint8 (H, W, 3) RGB; the worker calls it. ``reason`` says why this
-    segmenter runs. An embedding is kept even if it alone is over ``cache_bytes``, or no click could be answered.
+    ``load_image`` gives an image's upright pixels, uint8 (H, W, 3) RGB; the encoder's thread calls it. ``reason`` says
+    why this segmenter runs. An embedding is kept even if it alone is over ``cache_bytes``, or no click could be
+    answered.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class ClickService:
         self._ahead: OrderedDict[str, tuple[float, int]] = OrderedDict()  # since when, and how far ahead
         self._failed: dict[str, tuple[float, str]] = {}
         self._encoding: tuple[str, float] | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._closed = False
 
     def describe(self) -> dict[str, str]:
@@ -122,20 +124,20 @@ class ClickService:
         return {"name": self._segmenter.name, "model": self._segmenter.model, "reason": self._reason}
 
     def start(self) -> None:
-        """Start the worker; a first click or wish does so too. Does nothing when it runs."""
+        """Start the workers; a first click or wish does so too. Does nothing when they run."""
         with self._changed:
             self._closed = False
             self._spawn()
 
     def close(self) -> None:
-        """Let what the model does now end, refuse what waits, and join the worker."""
+        """Let what the model does now end, refuse what waits, and join the workers."""
         with self._changed:
-            self._closed, thread, self._thread = True, self._thread, None
+            self._closed, threads, self._threads = True, self._threads, []
             for job in self._jobs:
                 job.answer.set_exception(_closed())
             self._jobs.clear()
             self._changed.notify_all()
-        if thread:
+        for thread in threads:
             thread.join()
 
     def want(self, image_ids: Sequence[str]) -> None:
@@ -238,31 +240,33 @@ class ClickService:
             raise NotFound("candidate", f"{k} of click {seq}: click again")
         return encode_crop(answer.proposals[k])[0]
 
-    # The worker
+    # The workers
 
-    def _work(self) -> None:
+    def _decode_clicks(self) -> None:
         while True:
             with self._changed:
-                while not self._closed and not self._jobs and not self._wishes and not self._ahead:
+                while not self._closed and (job := self._next_job()) is None:
                     self._changed.wait()
-                if self._closed:
+                if self._closed or job is None:
                     return
-                job = self._next_job()
-                image = None if job else self._next_image()
-            if job:
-                self._answer(job)
-            elif image:
-                self._encode(*image)
+            self._answer(*job)
 
-    def _next_job(self) -> _Job | None:
-        """Take the oldest click whose image is encoded, unless the oldest of all has waited long for its own."""
-        if self._jobs and self._jobs[0].image_id not in self._cache:
-            if time.monotonic() - self._jobs[0].arrived > PATIENCE_SECONDS:
-                return None
+    def _encode_images(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closed and (image := self._next_image()) is None:
+                    self._changed.wait()
+                if self._closed or image is None:
+                    return
+            self._encode(*image)
+
+    def _next_job(self) -> tuple[_Job, _Cached] | None:
+        """Take the oldest click whose image is encoded."""
         for job in self._jobs:
-            if job.image_id in self._cache:
+            cached = job.cached or self._cache.get(job.image_id)
+            if cached:
                 self._jobs.remove(job)
-                return job
+                return job, cached
         return None
 
     def _next_image(self) -> tuple[str, bool] | None:
@@ -270,23 +274,25 @@ class ClickService:
 
         That of the oldest click, else the last that was opened, else the next ahead that the cache has room for.
         """
-        while self._jobs or self._wishes or self._ahead:
+        while True:
             ahead = False
-            if self._jobs:
-                image_id = self._jobs[0].image_id
+            waiting = [job.image_id for job in self._jobs if not job.cached and job.image_id not in self._cache]
+            if waiting:
+                image_id = waiting[0]
                 self._wishes.pop(image_id, None)
             elif self._wishes:
                 image_id, _ = self._wishes.popitem()
-            else:
+            elif self._ahead:
                 image_id, (_, place) = self._ahead.popitem(last=False)
                 ahead = True
                 if place >= self._room():
                     continue
+            else:
+                return None
             self._ahead.pop(image_id, None)
             if image_id not in self._cache:
                 self._encoding = (image_id, time.monotonic())
                 return image_id, ahead
-        return None
 
     def _encode(self, image_id: str, ahead: bool) -> None:
         started = time.monotonic()
@@ -307,13 +313,17 @@ class ClickService:
             self._cache[image_id] = _Cached(embedding, time.monotonic() - started)
             if ahead and newest:  # what is looked at now is thrown out last
                 self._cache.move_to_end(newest)
+            for job in self._jobs:
+                if job.image_id == image_id:  # whatever is thrown out before its turn comes
+                    job.cached = self._cache[image_id]
             while len(self._cache) > 1 and self._bytes() > self._cache_bytes:
                 self._cache.popitem(last=False)
+            self._changed.notify_all()
 
-    def _answer(self, job: _Job) -> None:
+    def _answer(self, job: _Job, cached: _Cached) -> None:
         with self._changed:
-            cached = self._cache[job.image_id]
-            self._cache.move_to_end(job.image_id)
+            if job.image_id in self._cache:
+                self._cache.move_to_end(job.image_id)
             previous, known = self._previous(job)
         started = time.monotonic()
         try:
@@ -350,7 +360,7 @@ class ClickService:
         return answer.proposals[k].logits, True
 
     def _typed(self, call: Callable[[], T]) -> T:
-        """Run the model, or what loads an image for it: whatever that raises must not end the worker."""
+        """Run the model, or what loads an image for it: whatever that raises must not end a worker."""
         try:
             return call()
         except WhysegError:
@@ -363,9 +373,10 @@ class ClickService:
     # Small things, with the lock held
 
     def _spawn(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="whyseg-clicks", daemon=True)
-            self._thread.start()
+        if not self._threads:
+            for work in (self._decode_clicks, self._encode_images):
+                self._threads.append(threading.Thread(target=work, name=f"whyseg-{work.__name__}", daemon=True))
+                self._threads[-1].start()
 
     def _bytes(self) -> int:
         return sum(cached.embedding.nbytes for cached in self._cache.values())

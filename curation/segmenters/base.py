@@ -44,7 +44,7 @@ class Proposal(Protocol):
 
 
 class Segmenter(Protocol):
-    """A click-to-mask backend; one thread at a time calls it."""
+    """A click-to-mask backend; one thread at a time embeds, and another may propose meanwhile."""
 
     @property
     def name(self) -> str:

@@ -201,25 +201,43 @@ def test_clicks_come_before_the_opened_image_and_that_before_those_ahead(
     click.result(20)
     elsewhere.result(20)
     wait_for(lambda: service.status("4").state == "ready")
-    assert segmenter.entered == ["embed 1", "propose 10", "embed 5", "propose 20", "embed 2", "embed 3", "embed 4"]
+    encoded = [step for step in segmenter.entered if step.startswith("embed")]
+    assert encoded == ["embed 1", "embed 5", "embed 2", "embed 3", "embed 4"]
 
 
-def test_a_click_on_an_image_that_is_not_encoded_does_not_wait_for_ever(
-    gated: tuple[GatedSegmenter, ClickService], pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+def test_a_click_is_answered_while_another_image_is_encoded() -> None:
+    started, finish = threading.Event(), threading.Event()
+
+    def slow(image_id: str) -> RgbArray:
+        if image_id == "2":
+            started.set()
+            assert finish.wait(20)
+        return picture(image_id)
+
+    service = ClickService(FakeSegmenter(), slow)
+    service.click("a", 1, "1", SIZE, at(10))
+    service.want(["1", "2"])
+    assert started.wait(20)
+    assert isinstance(service.click("a", 2, "1", SIZE, at(20)), ClickReply)
+    assert service.status("2").state == "encoding"
+    finish.set()
+    service.close()
+
+
+def test_a_click_is_answered_even_when_its_image_is_thrown_out_before_its_turn(
+    gated: tuple[GatedSegmenter, ClickService], pool: ThreadPoolExecutor
 ) -> None:
-    monkeypatch.setattr("whyseg.curation.clicks.PATIENCE_SECONDS", 0.0)
     segmenter, service = gated
-    segmenter.passes.release(1)
+    service._cache_bytes = 1  # room for one image
     first = pool.submit(service.click, "a", 1, "1", SIZE, at(10))
-    wait_for(lambda: segmenter.entered == ["embed 1", "propose 10"])
-    patient = pool.submit(service.click, "b", 1, "2", SIZE, at(20))
-    wait_for(lambda: len(service._jobs) == 1)
-    other = pool.submit(service.click, "c", 1, "1", SIZE, at(30))
-    wait_for(lambda: len(service._jobs) == 2)
-    segmenter.passes.release(4)
-    for future in (first, patient, other):
+    wait_for(lambda: segmenter.entered == ["embed 1"])
+    second = pool.submit(service.click, "b", 1, "1", SIZE, at(20))
+    third = pool.submit(service.click, "c", 1, "2", SIZE, at(30))
+    wait_for(lambda: len(service._jobs) == 3)
+    segmenter.passes.release(10)
+    for future in (first, second, third):
         assert isinstance(future.result(20), ClickReply)
-    assert segmenter.entered == ["embed 1", "propose 10", "embed 2", "propose 20", "propose 30"]
+    assert sorted(segmenter.entered) == ["embed 1", "embed 2", "propose 10", "propose 20", "propose 30"]
 
 
 def test_a_new_wish_supersedes_what_was_to_be_encoded_ahead(gated: tuple[GatedSegmenter, ClickService]) -> None:
@@ -345,19 +363,19 @@ def test_a_mask_of_no_pixel_travels_as_one_background_pixel() -> None:
     service.close()
 
 
-def test_closing_refuses_what_waits_and_ends_the_worker(pool: ThreadPoolExecutor) -> None:
+def test_closing_refuses_what_waits_and_ends_the_workers(pool: ThreadPoolExecutor) -> None:
     segmenter = GatedSegmenter()
     service = ClickService(segmenter, picture)
     running = pool.submit(service.click, "a", 1, "1", SIZE, at(10))
     wait_for(lambda: bool(segmenter.entered))
-    thread = service._thread
+    threads = list(service._threads)
     closing = pool.submit(service.close)
     with pytest.raises(ModelUnavailable, match="closed"):
         running.result(20)
     segmenter.passes.release(10)
     closing.result(20)
-    assert thread is not None
-    assert not thread.is_alive()
+    assert threads
+    assert not any(thread.is_alive() for thread in threads)
     with pytest.raises(ModelUnavailable, match="closed"):
         service.click("a", 2, "1", SIZE, at(10))
 
