@@ -78,8 +78,8 @@ def build_api(
         return JSONResponse({"status": "ok"})
 
     @app.get("/favicon.ico", include_in_schema=False)
-    def icon() -> Response:
-        return Response(status_code=204)
+    def icon() -> RedirectResponse:
+        return RedirectResponse("/static/icon.svg")
 
     app.mount("/static", Modules(directory=STATIC), name="static")
     return app
