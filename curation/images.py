@@ -8,6 +8,7 @@ tag) and from nowhere else: viewers and browsers do not look at XMP.
 
 import hashlib
 import io
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,6 +129,16 @@ def read_upright(data: bytes, name: str) -> UprightImage:
     )
 
 
+def read_reduced(data: bytes, name: str, side: int) -> RgbArray:
+    """Decode a picture file to upright RGB, uint8 (h, w, 3), of ``side`` pixels or more on its longest side.
+
+    A JPEG is reduced to a half, a quarter or an eighth while it is decoded, in a fifth of the time at 12 megapixels;
+    everything else comes in full. Raises ``RefusedImage`` as `read_upright` does.
+    """
+    with _refusing(data, name):
+        return _rgb(_load(data, name, draft=(None, side)))
+
+
 def inspect(data: bytes, name: str) -> Image:
     """Return the record of a picture file after decoding all of it; raises ``RefusedImage`` as `read_upright` does."""
     return examine(data, name)[0]
@@ -139,7 +150,7 @@ def examine(data: bytes, name: str) -> tuple[Image, tuple[str, ...]]:
     Raises ``RefusedImage`` exactly when `read_upright` does.
     """
     with _refusing(data, name):
-        decoded = _load(data, name, small=True)
+        decoded = _load(data, name, draft=("L", 1))
     height, width = decoded.size
     image = Image(
         id=hashlib.sha256(data).hexdigest(),
@@ -187,11 +198,11 @@ def _refusing(data: bytes, name: str) -> Iterator[None]:
         raise RefusedImage(name, f"cannot be decoded: {_line(error)}") from error
 
 
-def _load(data: bytes, name: str, *, small: bool = False) -> _Decoded:
+def _load(data: bytes, name: str, *, draft: tuple[str | None, int] | None = None) -> _Decoded:
     """Open a picture, check its size before any pixel is decoded, and decode it.
 
-    ``small``: a JPEG's pixels may come out at 1/8 of the size. All of its data is read just the same, in a fifth of the
-    time at 12 megapixels.
+    ``draft``: the mode (None: its own) and the longest side that suffice. A JPEG's pixels may then come out at 1/8 of
+    the size; all of its data is read just the same, in a fifth of the time at 12 megapixels.
     """
     if not data:
         raise RefusedImage(name, "the file is empty")
@@ -214,8 +225,10 @@ def _load(data: bytes, name: str, *, small: bool = False) -> _Decoded:
         notes.append(_NARROWED)
     if form == "PNG":  # loading does not compare the checksums of the pixel data
         PilImage.open(io.BytesIO(data), formats=("PNG",)).verify()
-    if small:
-        picture.draft("L", (1, 1))
+    if draft:
+        mode, side = draft
+        scale = side / max(width, height)
+        picture.draft(mode, (math.ceil(width * scale), math.ceil(height * scale)))
     if form == "TIFF":  # of an upright size from the start; loading rotates the pixels and drops the tag
         orientation, odd = _checked(getattr(picture, "tag_v2", {}).get(_ORIENTATION, 1))
         picture.load()

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 
 from whyseg.curation.blobs import write_atomically
-from whyseg.curation.images import RgbArray, examine, read_upright
+from whyseg.curation.images import RgbArray, examine, read_reduced, read_upright
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Image
 from whyseg.schemas.errors import RefusedImage, StoreUnavailable
@@ -62,7 +62,8 @@ class Pictures:
         image = self.workspace.store.image(image_id)  # before the name becomes part of a path
         derived = self.workspace.cache / "thumbnails" / f"{image.id}-{side}.jpg"
         if (data := _cached(derived)) is None:
-            data = _encode(".jpg", shrink(self.pixels(image_id), side), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            pixels = read_reduced(self.workspace.blobs.read(image_id), image.file_name, side)
+            data = _encode(".jpg", shrink(pixels, side), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             _keep(derived, data)
         return Picture(data, "image/jpeg")
 

@@ -9,7 +9,15 @@ from PIL import ImageCms
 
 from tests.pictures import STORED, chunk, encoded, pixels, png, turned
 from whyseg.curation import images
-from whyseg.curation.images import begins_like_picture, examine, has_picture_suffix, inspect, printable, read_upright
+from whyseg.curation.images import (
+    begins_like_picture,
+    examine,
+    has_picture_suffix,
+    inspect,
+    printable,
+    read_reduced,
+    read_upright,
+)
 from whyseg.schemas import Image, Instance, Mask, Origin, Sample
 from whyseg.schemas.errors import RefusedImage
 from whyseg.schemas.mask import MAX_PIXELS
@@ -286,3 +294,18 @@ def test_a_file_is_known_as_a_picture_by_suffix_or_first_bytes() -> None:
     for form in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF"):
         assert begins_like_picture(encoded(pixels(), form)[:16])
     assert not begins_like_picture(b"BM is a company ")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_reduced_jpeg_is_upright_and_as_large_as_was_asked(orientation: int) -> None:
+    # Light above, dark below; 480×640 (height×width) is reduced to a quarter, not an eighth, when 100 pixels suffice.
+    upright = np.zeros((480, 640, 3), np.uint8)
+    upright[:240] = 255
+    small = read_reduced(turned(upright, orientation, "JPEG"), "phone.jpg", 100)
+    assert small.shape == (120, 160, 3)
+    assert small[:56].min() > 200 > 50 > small[64:].max()
+
+
+def test_what_cannot_be_reduced_while_it_is_decoded_comes_in_full() -> None:
+    assert read_reduced(encoded(pixels(60, 80)), "a.png", 10).shape == (60, 80, 3)
+    assert read_reduced(encoded(pixels(60, 80), "JPEG"), "a.jpg", 500).shape == (60, 80, 3)
