@@ -65,7 +65,7 @@ def require_loopback(host: str) -> None:
         inside = False
     if not inside:
         raise UsageError(
-            f"--host {host} would let other machines in, and there are no logins yet to keep strangers out: "
+            f"--host {host} would let other machines in: that needs team mode with logins, which is not available yet; "
             "use 127.0.0.1, and an SSH tunnel to reach it from elsewhere"
         )
 

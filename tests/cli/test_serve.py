@@ -1,0 +1,32 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from whyseg.curation.workspace import Workspace
+from whyseg.ui.serving import listen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--host", "0.0.0.0"], "team mode with logins, which is not available yet"),
+        (["--segmenter", "magic"], "no segmenter 'magic'"),
+        (["--model", "no-such-model"], "no-such-model"),
+        (["--workspace", "nowhere"], "nowhere is no workspace"),
+        (["--port", "TAKEN"], "--port 0 takes a free one"),
+    ],
+)
+def test_what_cannot_be_served_exits_2_with_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    Workspace.create(tmp_path / "team").close()
+    with listen("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        options = ["--workspace", "team", "--port", "0", *(port if one == "TAKEN" else one for one in arguments)]
+        command = [sys.executable, "-m", "whyseg", "serve", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("whyseg: ")
+    assert said in line
