@@ -20,7 +20,7 @@ from typing import IO
 from whyseg.curation.blobs import sync_folder
 from whyseg.curation.times import now
 from whyseg.curation.verify import Problem, verify
-from whyseg.curation.workspace import DATABASE, SETTINGS, Workspace
+from whyseg.curation.workspace import DATABASE, SETTINGS, Settings, Workspace, read_settings
 from whyseg.schemas.errors import NotFound, RefusedArchive, StoreUnavailable, UsageError
 from whyseg.schemas.record import Record
 
@@ -50,25 +50,24 @@ def backup(workspace: Workspace, out: Path) -> Backup:
     Raises ``UsageError`` when ``out`` exists or the records lie in another database than the workspace's own, and
     ``StoreUnavailable`` when the disk refuses.
     """
-    if not workspace.store.database.sqlite:
-        raise UsageError("this workspace's records lie in a database server: back that up with the server's own tool")
-    if out.exists():
-        raise UsageError(f"{out} exists already")
-    partial = out.with_name(f".{out.name}.partial")
+    if workspace.settings.database:
+        raise UsageError("this workspace's records lie in a database of their own: back that up with its own tool")
+    if out.absolute().is_relative_to(workspace.path.absolute()):
+        raise UsageError(f"{out} lies in the workspace; a backup belongs elsewhere, on another disk at best")
     try:
+        if out.exists():
+            raise UsageError(f"{out} exists already")
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".whyseg-backup-") as scratch:
-            copy = Path(scratch) / DATABASE
+            copy, partial = Path(scratch) / DATABASE, Path(scratch) / "backup.tar"
             _copy_database(workspace.path / DATABASE, copy)
             with partial.open("wb") as file:
                 images = _write_tar(file, workspace, copy)
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(partial, out)
+            os.replace(partial, out)
         sync_folder(out.parent)
     except OSError as error:
         raise StoreUnavailable(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return Backup(path=str(out), images=images, bytes=out.stat().st_size)
 
 
@@ -79,6 +78,8 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
     with the time. Raises ``RefusedArchive`` when the backup is damaged, and ``UsageError`` when ``path`` is not empty
     and ``replace`` is off.
     """
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file")
     occupied = path.exists() and any(path.iterdir())
     if occupied and not (replace and (path / SETTINGS).exists()):
         hint = "say --replace to put the backup in its place" if (path / SETTINGS).exists() else "it is no workspace"
@@ -88,7 +89,9 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
         scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-restoring-"))
         try:
             images = _unpack(archive, scratch)
-            with Workspace.open(scratch) as workspace:
+            if not (scratch / DATABASE).exists() or read_settings(scratch).database:
+                raise RefusedArchive(archive.name, f"holds no {DATABASE}, or names another database")
+            with Workspace(scratch, Settings()) as workspace:  # whatever database its settings name
                 problems = verify(workspace)
             if problems:
                 raise RefusedArchive(archive.name, _summary(problems))
@@ -188,7 +191,7 @@ def _unpack(archive: Path, target: Path) -> int:
                 if source is None or not _plain(member.name):
                     raise RefusedArchive(archive.name, f"holds {member.name!r}, which no backup has")
                 if member.name == MANIFEST:
-                    manifest = json.loads(source.read())["sha256"]
+                    manifest = dict(json.loads(source.read())["sha256"])
                     continue
                 path = target / member.name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,7 +205,7 @@ def _unpack(archive: Path, target: Path) -> int:
                 sums[member.name] = digest.hexdigest()
     except FileNotFoundError:
         raise UsageError(f"there is no backup {archive}") from None
-    except (tarfile.TarError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (tarfile.TarError, ValueError, KeyError, TypeError, EOFError, RecursionError, IsADirectoryError) as error:
         raise RefusedArchive(archive.name, f"is no whyseg backup, or a damaged one: {error}") from error
     if manifest is None:
         raise RefusedArchive(archive.name, "has no manifest at its end: it is cut off")

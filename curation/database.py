@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
-from sqlalchemy.exc import DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import column, table
 
-from whyseg.schemas.errors import CorruptStore, StoreUnavailable, UsageError
+from whyseg.schemas.errors import CorruptStore, InvalidRecord, StoreUnavailable, UsageError
 
 HEAD = "0001"  # the newest migration
 BUSY_SECONDS = 30
@@ -24,11 +24,12 @@ WRITER_LOCK = 0x77687973  # "whys": the advisory lock's number
 class Database:
     """Sessions on one database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         try:
             self.engine: Engine = create_engine(url)
-        except NoSuchModuleError as error:
-            raise UsageError(f"no driver for the database {url.split(':')[0]}: {error}") from error
+        except (NoSuchModuleError, ArgumentError, ImportError, ValueError) as error:
+            shown = str(url).split(":")[0]  # a URL may hold a password
+            raise UsageError(f"no driver for the database {shown}: {error}") from error
         self.sqlite = self.engine.dialect.name == "sqlite"
         if self.sqlite:
             event.listen(self.engine, "connect", _configure)
@@ -84,6 +85,10 @@ def _configure(connection: Any, _record: Any) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    # SQLite's own lower() knows ASCII only; filters look for text in any case.
+    connection.create_function(
+        "lower", 1, lambda text: text.lower() if isinstance(text, str) else text, deterministic=True
+    )
 
 
 def _begin(connection: Connection) -> None:
@@ -98,6 +103,8 @@ def _translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise StoreUnavailable(f"the database cannot be used now: {error.orig}") from error
+    except IntegrityError as error:
+        raise InvalidRecord(f"what refers to nothing, or is there already, is not stored: {error.orig}") from error
     except DatabaseError as error:
         if type(error) is DatabaseError:  # not a subclass: SQLite says so of a malformed file
             raise CorruptStore(f"the database is damaged: {error.orig}") from error

@@ -37,7 +37,12 @@ def claim(session: Session, sample_id: str, holder: str, now: datetime, seconds:
 def claim_next(session: Session, wanted: SampleFilter, holder: str, now: datetime, seconds: float) -> Lease | None:
     """Take a lease on the first matching sample, in the order of adding, that nobody else holds; None if none does."""
     held = select(LeaseRow.sample_id).where(LeaseRow.expires_at > stamp(now), LeaseRow.holder != holder)
-    free = select(SampleRow.id).where(*conditions(wanted), SampleRow.id.not_in(held)).order_by(SampleRow.added).limit(1)
+    free = (
+        select(SampleRow.id)
+        .where(*conditions(session, wanted), SampleRow.id.not_in(held))
+        .order_by(SampleRow.added)
+        .limit(1)
+    )
     sample_id = session.scalar(free)
     return claim(session, sample_id, holder, now, seconds) if sample_id else None
 

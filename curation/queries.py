@@ -1,16 +1,16 @@
 """Questions about the samples: filters, pages, neighbours and counts."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import Field
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.tables import ImageRow, SampleRow
 from whyseg.schemas.errors import NotFound
-from whyseg.schemas.record import Record
+from whyseg.schemas.record import Record, Utc
 from whyseg.schemas.revision import State
-from whyseg.schemas.sample import ReasoningType
+from whyseg.schemas.sample import MAX_DEPTH, ReasoningType
 
 Order = Literal["added", "updated"]
 
@@ -20,7 +20,7 @@ class SampleFilter(Record):
 
     state: State | None = None
     reasoning_type: ReasoningType | None = None
-    depth: int | None = None
+    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] | None = None
     no_target: bool | None = None
     image_id: str | None = None
     text: str | None = None
@@ -39,7 +39,7 @@ class SampleSummary(Record):
     instances: int
     no_target: bool
     file_name: str
-    updated_at: AwareDatetime
+    updated_at: Utc
 
 
 class Page(Record):
@@ -70,7 +70,7 @@ class Stats(Record):
     matrix: dict[str, dict[str, int]]
 
 
-def conditions(wanted: SampleFilter) -> list[ColumnElement[bool]]:
+def conditions(session: Session, wanted: SampleFilter) -> list[ColumnElement[bool]]:
     """Return a filter as conditions on the samples' table."""
     found: list[ColumnElement[bool]] = []
     for name in ("state", "reasoning_type", "depth", "no_target", "image_id"):
@@ -78,14 +78,19 @@ def conditions(wanted: SampleFilter) -> list[ColumnElement[bool]]:
         if value is not None:
             found.append(getattr(SampleRow, name) == value)
     if wanted.text:
-        named = select(ImageRow.id).where(ImageRow.file_name.icontains(wanted.text, autoescape=True))
-        found.append(SampleRow.query.icontains(wanted.text, autoescape=True) | SampleRow.image_id.in_(named))
+        # SQLite's LIKE ignores the case of ASCII by itself, at a tenth of the price of comparing lower(…).
+        plain = wanted.text.isascii() and session.get_bind().dialect.name == "sqlite"
+        query, name = (
+            getattr(column, "contains" if plain else "icontains")(wanted.text, autoescape=True)
+            for column in (SampleRow.query, ImageRow.file_name)
+        )
+        found.append(query | SampleRow.image_id.in_(select(ImageRow.id).where(name)))
     return found
 
 
 def page(session: Session, wanted: SampleFilter, order: Order, offset: int, limit: int) -> Page:
     """Return a page of the samples that match: in the order of adding, or the last changed first."""
-    where = conditions(wanted)
+    where = conditions(session, wanted)
     by = SampleRow.added if order == "added" else SampleRow.updated_at.desc()
     rows = session.execute(
         select(SampleRow, ImageRow.file_name)

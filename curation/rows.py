@@ -36,7 +36,7 @@ def revision_of(row: RevisionRow) -> Revision:
                 "edit": row.edit,
             }
         )
-    except ValueError as error:  # broken JSON, or data that no record can hold
+    except (ValueError, TypeError, RecursionError) as error:  # broken JSON, or data that no record can hold
         raise CorruptStore(f"revision {row.id} of sample {row.sample_id} cannot be read: {error}") from error
 
 
@@ -68,6 +68,7 @@ def pointer(revision: Revision) -> dict[str, Any]:
     sample = revision.sample
     return {
         "head": revision.id,
+        "image_id": sample.image_id,
         "number": revision.number,
         "query": sample.query.text if sample.query else None,
         "reasoning_type": sample.reasoning_type.value if sample.reasoning_type else None,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import URL, func, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit, leases, queries
@@ -37,7 +37,7 @@ class Store:
     History is append-only: a sample is a pointer to its newest revision, and `revise` is the only way to move it.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, url: str | URL, *, clock: Callable[[], datetime] = now) -> None:
         self.database = Database(url)
         self.database.migrate()
         self._clock = clock
@@ -120,6 +120,10 @@ class Store:
             if edit is not None:
                 same = RevisionRow.sample_id == sample_id, RevisionRow.edit == edit
                 if done := session.scalar(select(RevisionRow).where(*same)):
+                    if (done.content, done.author) != (sample.content_hash(), author):
+                        raise InvalidRecord(
+                            f"edit {edit} of sample {sample_id} was another change, or another author's"
+                        )
                     return Head(revision=revision_of(done), state=State(row.state))
             head = _revision_of_head(session, row)
             if parent != head.id:
@@ -281,7 +285,7 @@ class Store:
         revision = Revision.make(sample, number=1, parent=None, author=author, created_at=self._clock())
         added = 1 + (session.info.get("added") or session.scalar(select(func.max(SampleRow.added))) or 0)
         session.info["added"] = added
-        row = SampleRow(id=sample.id, added=added, image_id=sample.image_id)
+        row = SampleRow(id=sample.id, added=added)
         point(row, revision, State.DRAFT)
         session.add_all([row, row_of(revision)])
         at = revision.created_at

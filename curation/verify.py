@@ -34,10 +34,11 @@ def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: Non
         if workspace.store.database.sqlite:
             problems += _integrity(session)
         progress("audit log")
-        states, logged, chain = _audit_chain(session)
+        states, vouched, chain = _audit_chain(session)
         problems += chain
         progress("revisions")
         newest: dict[str, int] = {}
+        logged = set(vouched)
         problems += _revisions(session, logged, newest)
         progress("samples")
         problems += _samples(session, states, newest)
@@ -45,6 +46,7 @@ def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: Non
         problems += _images(session, workspace, logged)
         progress("reviews")
         problems += _reviews(session, logged)
+        problems += [Problem(what=vouched[key], message="is in the audit log, but gone") for key in sorted(logged)]
     return problems
 
 
@@ -56,28 +58,34 @@ def _integrity(session: Session) -> Iterator[Problem]:
         yield Problem(what="database", message=f"a row of {row[0]} points to a {row[2]} that is not there")
 
 
-def _audit_chain(session: Session) -> tuple[dict[str, str], set[str], list[Problem]]:
-    """Walk the chain; return each subject's last state, every hash that an entry vouches for, and the problems."""
+def _audit_chain(session: Session) -> tuple[dict[str, str], dict[str, str], list[Problem]]:
+    """Walk the chain; return each subject's last state, what every hash is that an entry vouches for, and the problems.
+
+    Whoever meets a vouched thing takes its hash away, so that what is left at the end is gone from the store.
+    """
     states: dict[str, str] = {}
-    logged: set[str] = set()
+    vouched: dict[str, str] = {}
     problems: list[Problem] = []
     expected, previous = 1, audit.GENESIS
     for row in session.scalars(select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=1000)):
         try:
             entry = audit.entry_of(row)
-        except ValueError as error:
+            derived = entry.derived_hash()
+        except (ValueError, TypeError, RecursionError) as error:
             problems.append(Problem(what=f"audit entry {row.number}", message=f"cannot be read: {error}"))
             expected, previous = row.number + 1, row.hash
             continue
         if entry.number != expected or entry.previous != previous:
             problems.append(Problem(what=f"audit entry {entry.number}", message="does not follow the entry before it"))
-        if entry.derived_hash() != entry.hash:
+        if derived != entry.hash:
             problems.append(Problem(what=f"audit entry {entry.number}", message="was changed: its hash does not fit"))
         if "state" in entry.detail:
             states[entry.subject] = entry.detail["state"]
-        logged.update(str(entry.detail[key]) for key in ("revision", "record", "review") if key in entry.detail)
+        for key, what in (("revision", "a revision of sample"), ("record", "image"), ("review", "a review of sample")):
+            if key in entry.detail:
+                vouched[str(entry.detail[key])] = f"{what} {entry.subject}"
         expected, previous = entry.number + 1, entry.hash
-    return states, logged, problems
+    return states, vouched, problems
 
 
 def _revisions(session: Session, logged: set[str], newest: dict[str, int]) -> Iterator[Problem]:
@@ -102,13 +110,18 @@ def _revisions(session: Session, logged: set[str], newest: dict[str, int]) -> It
             yield Problem(what=where, message="was changed: its hash does not fit")
         if revision.sample.id != row.sample_id:
             yield Problem(what=where, message=f"is about another sample, {revision.sample.id}")
-        if revision.id not in logged:
+        if not _take(logged, revision.id):
             yield Problem(what=where, message="is not in the audit log")
 
 
 def _samples(session: Session, states: dict[str, str], newest: dict[str, int]) -> Iterator[Problem]:
     joined = select(SampleRow, RevisionRow).outerjoin(RevisionRow, RevisionRow.id == SampleRow.head)
-    for row, head in session.execute(joined.execution_options(yield_per=500)):
+    expected = 0
+    for row, head in session.execute(joined.order_by(SampleRow.added).execution_options(yield_per=500)):
+        expected += 1
+        if row.added != expected:
+            yield Problem(what=f"sample {row.id}", message=f"is number {row.added} in the list, expected {expected}")
+            expected = row.added
         where = f"sample {row.id}"
         if head is None or head.sample_id != row.id or head.number != newest.get(row.id):
             yield Problem(what=where, message="does not point to its newest revision")
@@ -140,7 +153,7 @@ def _images(session: Session, workspace: Workspace, logged: set[str]) -> Iterato
             continue
         if hashlib.sha256(data).hexdigest() != row.id:
             yield Problem(what=where, message=f"its file was changed ({row.file_name})")
-        if image.id != row.id or image.content_hash() not in logged:
+        if (image.id, image.file_name) != (row.id, row.file_name) or not _take(logged, image.content_hash()):
             yield Problem(what=where, message="its record is not the one in the audit log")
 
 
@@ -152,5 +165,14 @@ def _reviews(session: Session, logged: set[str]) -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(what=where, message=f"cannot be read: {error}")
             continue
-        if review.content_hash() not in logged:
+        if (review.id, review.sample_id, review.revision_id) != (row.id, row.sample_id, row.revision_id):
+            yield Problem(what=where, message="its list entry differs from it")
+        if not _take(logged, review.content_hash()):
             yield Problem(what=where, message="is not in the audit log")
+
+
+def _take(logged: set[str], key: str) -> bool:
+    """Take a hash away; False when it was not there."""
+    known = key in logged
+    logged.discard(key)
+    return known

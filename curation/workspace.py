@@ -4,6 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import URL
+
 from whyseg.curation.blobs import Blobs, write_atomically
 from whyseg.curation.store import Store
 from whyseg.schemas.errors import NotAWorkspace, StoreUnavailable, UsageError
@@ -35,7 +37,7 @@ class Workspace:
         self.blobs = Blobs(path / "images")
         self.cache = path / "cache"
         self.releases = path / "releases"
-        self.store = Store(settings.database or f"sqlite:///{path / DATABASE}")
+        self.store = Store(settings.database or URL.create("sqlite", database=str(path / DATABASE)))
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -46,7 +48,7 @@ class Workspace:
         if (path / SETTINGS).exists():
             raise UsageError(f"{path} is a workspace already")
         try:
-            if path.exists() and any(path.iterdir()):
+            if path.exists() and not _only_begun(path):
                 raise UsageError(f"{path} is not empty; give a new or empty folder")
             for folder in FOLDERS:
                 (path / folder).mkdir(parents=True, exist_ok=True)
@@ -59,27 +61,23 @@ class Workspace:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a workspace; raises ``NotAWorkspace`` when the folder is none, ``UsageError`` for broken settings."""
-        file = path / SETTINGS
-        try:
-            text = file.read_text()
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotAWorkspace(
-                f"{path} is no workspace (no {SETTINGS} there); make one with: whyseg init {path}"
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{file} cannot be read: {error}") from error
-        try:
-            settings = Settings.parse(tomllib.loads(text))
-        except ValueError as error:
-            raise UsageError(f"{file}: {error}") from error
+        settings = read_settings(path)
         if not settings.database and not (path / DATABASE).exists():
             raise StoreUnavailable(f"{path / DATABASE} is missing; whyseg restore brings a backup back")
         return cls(path, settings)
 
     @classmethod
     def ensure(cls, path: Path) -> Self:
-        """Open the workspace, or make it where there is none."""
-        return cls.open(path) if (path / SETTINGS).exists() else cls.create(path)
+        """Open the workspace, or make it where there is none, whoever else does so at the same time."""
+        try:
+            return cls.open(path)
+        except NotAWorkspace:
+            try:
+                return cls.create(path)
+            except UsageError:
+                if (path / SETTINGS).exists():  # somebody was faster
+                    return cls.open(path)
+                raise
 
     def close(self) -> None:
         """Close the database."""
@@ -90,3 +88,28 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a workspace's settings; raises ``NotAWorkspace`` when there are none, ``UsageError`` for broken ones."""
+    file = path / SETTINGS
+    try:
+        text = file.read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotAWorkspace(
+            f"{path} is no workspace (no {SETTINGS} there); make one with: whyseg init {path}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    try:
+        return Settings.parse(tomllib.loads(text))
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def _only_begun(path: Path) -> bool:
+    """Say whether a folder holds nothing but what making a workspace leaves when it is cut off."""
+    ours = {*FOLDERS, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal"}
+    if not path.is_dir():
+        return False
+    return all(entry.name in ours and not (entry.is_dir() and any(entry.iterdir())) for entry in path.iterdir())

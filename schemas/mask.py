@@ -75,13 +75,24 @@ def canonical_counts(counts: str, size: tuple[int, int]) -> str:
     if runs.sum() != size[0] * size[1]:
         raise InvalidRle(f"run lengths cover {runs.sum()} pixels, the size {size[0]}×{size[1]} has {size[0] * size[1]}")
     if (runs[1:] > 0).all():
-        return counts
+        # A number may also be written longer than needed; such texts are written anew, for pycocotools reads some
+        # of them differently.
+        return counts if _shortest(counts) else counts_from_runs(runs)
     values = np.arange(len(runs)) % 2
     kept = runs > 0
     lengths, values = runs[kept], values[kept]
     first = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
     merged = np.add.reduceat(lengths, first)
     return counts_from_runs(np.concatenate([[0], merged]) if values[0] else merged)
+
+
+def _shortest(counts: str) -> bool:
+    """Say whether every number of a valid text is written with as few characters as it needs."""
+    codes = np.frombuffer(counts.encode(), np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero((codes & 32) == 0)
+    longer = ends[np.diff(ends, prepend=-1) > 1]  # the last character of each number of several
+    last, negative = codes[longer] & 31, (codes[longer - 1] & 16) != 0
+    return not (((last == 0) & ~negative) | ((last == 31) & negative)).any()
 
 
 class Mask(Record):

@@ -1,28 +1,37 @@
 """What a person gives a segmenter: points and a box."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from whyseg.schemas.errors import InvalidRecord
 from whyseg.schemas.record import Record
+
+FARTHEST = 1e7  # in pixels, far outside any image; beyond it models overflow
+
+
+def _plain(value: float) -> float:
+    return value + 0.0  # −0 becomes 0: equal points have equal hashes
+
+
+Coordinate = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST), AfterValidator(_plain)]
 
 
 class Point(Record):
     """A click at (x, y) in pixels of the upright image; whole numbers are pixel centres, (0, 0) the top-left one."""
 
-    x: float
-    y: float
+    x: Coordinate
+    y: Coordinate
     positive: bool = True
 
 
 class Box(Record):
     """A box (x0, y0)–(x1, y1) in the same coordinates as `Point`, with x0 < x1 and y0 < y1."""
 
-    x0: float
-    y0: float
-    x1: float
-    y1: float
+    x0: Coordinate
+    y0: Coordinate
+    x1: Coordinate
+    y1: Coordinate
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

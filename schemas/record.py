@@ -1,11 +1,14 @@
 """What all records share: frozen, closed, finite, hashable by content."""
 
-from typing import Any, Self
+from datetime import UTC
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from whyseg.schemas.canonical import content_hash
 from whyseg.schemas.errors import InvalidRecord
+
+Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]  # one moment has one text
 
 
 class Record(BaseModel):

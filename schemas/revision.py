@@ -1,15 +1,15 @@
 """What happens to a sample: revisions, states, reviews, suggestions and findings."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from whyseg.schemas.canonical import content_hash
 from whyseg.schemas.errors import InvalidRecord
 from whyseg.schemas.image import Sha256
-from whyseg.schemas.record import Record
+from whyseg.schemas.record import Record, Utc
 from whyseg.schemas.sample import Sample
 
 
@@ -36,7 +36,7 @@ class Revision(Record):
     number: Annotated[int, Field(ge=1)]
     parent: str | None
     author: str
-    created_at: AwareDatetime
+    created_at: Utc
     edit: str | None = None
 
     @classmethod
@@ -59,7 +59,7 @@ class Revision(Record):
             number=number,
             parent=parent,
             author=author,
-            created_at=created_at,
+            created_at=created_at.astimezone(UTC),
             edit=edit,
         )
         return cls.model_validate({**dict(draft), "id": draft.derived_id()})
@@ -120,7 +120,7 @@ class Review(Record):
     decision: Literal["accept", "reject"]
     reasons: tuple[Reason, ...] = ()
     comments: tuple[Comment, ...] = ()
-    created_at: AwareDatetime
+    created_at: Utc
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:
@@ -140,7 +140,7 @@ class Suggestion(Record):
     value: dict[str, Any]
     model: str
     score: float | None = None
-    created_at: AwareDatetime
+    created_at: Utc
 
 
 class Finding(Record):
@@ -153,7 +153,7 @@ class Finding(Record):
     sample_id: str | None = None
     image_id: Sha256 | None = None
     evidence: dict[str, Any] = Field(default_factory=dict)
-    created_at: AwareDatetime
+    created_at: Utc
 
 
 class Lease(Record):
@@ -162,14 +162,14 @@ class Lease(Record):
     sample_id: str
     holder: str
     token: str
-    expires_at: AwareDatetime
+    expires_at: Utc
 
 
 class AuditEntry(Record):
     """One change of state, chained to the one before it by ``previous``; ``hash`` covers everything else here."""
 
     number: Annotated[int, Field(ge=1)]
-    at: AwareDatetime
+    at: Utc
     actor: str
     action: str
     subject: str

@@ -147,3 +147,26 @@ def test_an_existing_file_is_not_overwritten_and_a_failure_leaves_nothing(tmp_pa
     with pytest.raises(NotFound):
         backup(workspace, tmp_path / "c.tar")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar", "w"]
+
+
+def test_records_that_lie_elsewhere_are_not_backed_up_as_if_they_were_here(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    workspace.close()
+    (workspace.path / "whyseg.toml").write_text(f'database = "sqlite:///{tmp_path / "other.db"}"\n')
+    with Workspace.open(workspace.path) as moved, pytest.raises(UsageError, match="own tool"):
+        backup(moved, tmp_path / "b.tar")
+
+
+def test_a_backup_whose_settings_name_another_database_touches_none(tmp_path: Path, workspace: Workspace) -> None:
+    victim = tmp_path / "victim.db"
+    (workspace.path / "whyseg.toml").write_text(f'database = "sqlite:///{victim}"\n')
+    backup(workspace, tmp_path / "b.tar")  # opened before its settings were changed
+    with pytest.raises(RefusedArchive, match="another database"):
+        restore(tmp_path / "b.tar", tmp_path / "again")
+    assert not victim.exists()
+
+
+def test_a_backup_is_not_put_into_what_it_backs_up(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="lies in the workspace"):
+        backup(workspace, workspace.path / "releases" / "b.tar")

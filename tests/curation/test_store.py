@@ -188,3 +188,24 @@ def test_the_store_keeps_the_size_of_an_image_upright(store: Store) -> None:
     assert store.image(image_record().id).size == SIZE
     with pytest.raises(NotFound, match="no image"):
         store.image("0")
+
+
+def test_the_name_of_an_edit_belongs_to_one_change(store: Store, head: Head) -> None:
+    key, parent = head.sample.id, head.revision.id
+    store.revise(key, sample(query="one"), parent=parent, author="ann", edit="e1")
+    with pytest.raises(InvalidRecord, match="another change"):
+        store.revise(key, sample(query="two"), parent=parent, author="ann", edit="e1")
+    with pytest.raises(InvalidRecord, match="another author"):
+        store.revise(key, sample(query="one"), parent=parent, author="bob", edit="e1")
+
+
+def test_text_is_found_in_any_case_of_any_alphabet(store: Store, head: Head) -> None:
+    store.revise(head.sample.id, sample(query="Où est la CAFETIÈRE? СТОЛ"), parent=head.revision.id, author="ann")
+    for text in ("cafetière", "стол", "OÙ"):
+        assert store.page(SampleFilter(text=text)).total == 1
+
+
+def test_a_suggestion_for_nothing_is_refused(store: Store) -> None:
+    values = {"id": "g1", "sample_id": "nowhere", "kind": "query", "value": {}, "model": "template"}
+    with pytest.raises(InvalidRecord, match="refers to nothing"):
+        store.add_suggestion(Suggestion.parse({**values, "created_at": "2026-01-01T00:00:00Z"}))

@@ -7,7 +7,7 @@ from tests.builders import complete, filled_workspace
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.verify import verify
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Sample
+from whyseg.schemas import Review, Sample
 from whyseg.schemas.errors import CorruptStore
 
 
@@ -18,6 +18,10 @@ def path(tmp_path: Path) -> Path:
         head = workspace.store.head(row.id)
         full = {**complete().plain(), **{key: head.sample.plain()[key] for key in ("id", "image_id")}}
         second = workspace.store.revise(row.id, Sample.parse(full), parent=head.revision.id, author="ann")
+        workspace.store.submit(row.id, parent=second.revision.id, author="ann")
+        values = {"id": "r1", "sample_id": row.id, "revision_id": second.revision.id, "reviewer": "rey"}
+        values |= {"decision": "reject", "reasons": ["boundary"], "created_at": "2026-01-01T00:00:00Z"}
+        workspace.store.review(Review.parse(values))
         workspace.store.submit(row.id, parent=second.revision.id, author="ann")
     return tmp_path / "w"
 
@@ -53,16 +57,30 @@ def test_an_untouched_workspace_agrees(path: Path) -> None:
         ("UPDATE audit SET actor = 'eve' WHERE number = 3", "audit entry 3: was changed"),
         ("UPDATE audit SET detail = '{' WHERE number = 2", "audit entry 2: cannot be read"),
         ("DELETE FROM audit WHERE number = 3", "does not follow the entry before it"),
-        (
-            "DELETE FROM audit WHERE number = (SELECT max(number) FROM audit)",
-            "is submitted, but the audit log says draft",
-        ),
+        ("DELETE FROM audit WHERE number = (SELECT max(number) FROM audit)", "is submitted, but the audit log says"),
+        ('UPDATE audit SET detail = \'{"a":"\\ud800"}\' WHERE number = 2', "audit entry 2: cannot be read"),
+        ("UPDATE audit SET at = x'00' WHERE number = 2", "audit entry 2: cannot be read"),
+        ("UPDATE audit SET detail = replace(hex(zeroblob(50000)), '0', '[') WHERE number = 2", "cannot be read"),
+        ("UPDATE revisions SET body = replace(hex(zeroblob(50000)), '0', '[') WHERE number = 2", "cannot be read"),
+        ("DELETE FROM reviews", "a review of sample"),
+        ("UPDATE reviews SET sample_id = (SELECT id FROM samples WHERE added = 2)", "its list entry differs from it"),
+        ("DELETE FROM revisions WHERE number = 2", "is in the audit log, but gone"),
+        ("UPDATE samples SET image_id = (SELECT image_id FROM samples WHERE added = 2)", "newest revision: image_id"),
+        ("UPDATE samples SET added = added + 5", "is number 6 in the list, expected 1"),
+        ("UPDATE images SET file_name = 'other.png'", "its record is not the one in the audit log"),
         ("DELETE FROM revisions WHERE number = 2", "does not point to its newest revision"),
         ("UPDATE images SET body = replace(body, 'PNG', 'GIF')", "its record is not the one in the audit log"),
     ],
 )
 def test_every_tampering_is_found(path: Path, statement: str, complaint: str) -> None:
     assert any(complaint in problem for problem in tamper(path, statement)), tamper(path, "SELECT 1")
+
+
+def test_a_sample_that_was_removed_with_all_its_traces_but_the_log_is_missed(path: Path) -> None:
+    key = "(SELECT id FROM samples WHERE added = 2)"
+    tamper(path, f"DELETE FROM revisions WHERE sample_id = {key}")
+    found = tamper(path, "DELETE FROM samples WHERE added = 2")
+    assert any("a revision of sample" in problem and "but gone" in problem for problem in found)
 
 
 def test_a_changed_and_a_missing_image_file_are_found(path: Path) -> None:

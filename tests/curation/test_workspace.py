@@ -71,3 +71,27 @@ def test_a_disk_that_refuses_leaves_no_half_file(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="cannot be written"):
         Blobs(tmp_path).put(b"abc")
     assert [p.name for p in tmp_path.rglob("*")] == ["ba"]
+
+
+def test_a_workspace_whose_making_was_cut_off_can_be_made_again(tmp_path: Path) -> None:
+    Workspace.create(tmp_path / "w").close()
+    (tmp_path / "w" / "whyseg.toml").unlink()  # the last file that making one writes
+    Workspace.create(tmp_path / "w").close()
+    (tmp_path / "w" / "whyseg.toml").unlink()
+    (tmp_path / "w" / "images" / "mine.jpg").write_text("but never over somebody's files")
+    with pytest.raises(UsageError, match="not empty"):
+        Workspace.create(tmp_path / "w")
+
+
+def test_a_path_with_a_question_mark_is_a_path(tmp_path: Path) -> None:
+    filled_workspace(tmp_path / "w?mode=ro").close()
+    assert (tmp_path / "w?mode=ro" / "whyseg.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["w?mode=ro"]
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql+nodriver://x", "mysql://x", "postgresql://h:port/x"])
+def test_a_database_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, url: str) -> None:
+    filled_workspace(tmp_path / "w").close()
+    (tmp_path / "w" / "whyseg.toml").write_text(f'database = "{url}"\n')
+    with pytest.raises(UsageError, match="no driver"):
+        Workspace.open(tmp_path / "w")

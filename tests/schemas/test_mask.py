@@ -117,3 +117,26 @@ def test_what_is_no_picture_of_bits_is_refused() -> None:
 def test_a_mask_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Mask.empty((2, 2)).size = (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("written", "shortest"),
+    [
+        ("R02", "22"),  # 2 as 0x12|32 then 0: a leading zero group
+        (counts_from_runs([1, 2, 1]), counts_from_runs([1, 2, 1])),
+    ],
+)
+def test_numbers_written_longer_than_needed_become_the_one_text(written: str, shortest: str) -> None:
+    assert canonical_counts(written, (2, 2)) == canonical_counts(shortest, (2, 2)) == shortest
+
+
+@given(st.lists(st.integers(1, 40), min_size=4, max_size=12), st.data())
+def test_whatever_longer_way_a_mask_is_written_its_record_is_equal(runs: list[int], data: st.DataObject) -> None:
+    text = counts_from_runs(runs)
+    ends = [i for i, c in enumerate(text) if not (ord(c) - 48) & 32]
+    at = data.draw(st.sampled_from(ends))
+    last = ord(text[at]) - 48
+    more = chr((last | 32) + 48) + chr((31 if last & 16 else 0) + 48)  # one group more, of the sign alone
+    longer = text[:at] + more + text[at + 1 :]
+    size = (1, sum(runs))
+    assert Mask(size=size, counts=longer) == Mask(size=size, counts=text)

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -56,3 +56,11 @@ def test_an_audit_entry_vouches_for_everything_in_it() -> None:
         }.items()
     }
     assert len(hashes | {AuditEntry.parse(base).derived_hash()}) == 7
+
+
+def test_one_moment_has_one_hash_in_whatever_zone_it_was_told() -> None:
+    east = AT.astimezone(timezone(timedelta(hours=2)))
+    assert make(created_at=east).id == make().id
+    base = {"id": "r", "sample_id": "s", "revision_id": "v", "reviewer": "rey", "decision": "accept"}
+    here, there = (Review.parse({**base, "created_at": at}) for at in (AT, east))
+    assert here.content_hash() == there.content_hash()

@@ -116,3 +116,9 @@ def test_a_prompt_knows_whether_it_lies_on_the_image() -> None:
     with pytest.raises(InvalidRecord, match="x0 < x1"):
         Box.parse({"x0": 1, "y0": 0, "x1": 1, "y1": 2})
     assert not Prompt()
+
+
+def test_minus_zero_is_zero_and_coordinates_have_bounds() -> None:
+    assert Point(x=-0.0, y=0).content_hash() == Point(x=0, y=0).content_hash()
+    with pytest.raises(InvalidRecord, match="x1"):
+        Box.parse({"x0": -1, "y0": -1, "x1": 1e300, "y1": 1})

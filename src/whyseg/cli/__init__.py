@@ -47,3 +47,6 @@ def main() -> None:
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         sys.exit(1)  # whoever read the output has gone
+    except OSError as error:  # a path that is too long, a full disk below standard output …
+        print(f"whyseg: {error.strerror or error}: {error.filename or 'standard output'}", file=sys.stderr)
+        sys.exit(1)
