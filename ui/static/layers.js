@@ -1,5 +1,5 @@
-// The masks as bytes for painting. Each instance has a layer of the box it fills; the mask under the brush lies in one layer
-// of the whole picture, the scratch, for as long as the stroke lasts.
+// The masks for painting. Each instance has a layer of its spans; the mask under the brush lies as bytes in one layer of the
+// whole picture, the scratch, for as long as the stroke lasts.
 import { join } from "./raster.js";
 import { eachSpan, layerOf, maskOfBytes } from "./rle.js";
 import { colourOf } from "./sample.js";
@@ -45,7 +45,7 @@ export class Layers {
                 box = join(box, [x, y, x + 1, y + length]);
             });
         }
-        const layer = { x: 0, y: 0, w: 0, h: 0, ox: 0, oy: 0, tall: height, bytes };
+        const layer = { x: 0, y: 0, w: 0, h: 0, tall: height, bytes };
         const entry = { key, layer, colour, active: key !== IGNORE };
         Object.assign(this.scratch, { key, size, box, layer });
         this.grow(null);

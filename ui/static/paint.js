@@ -1,5 +1,5 @@
-// Pixels on the screen. Masks are sampled from their layers' bytes at device resolution, so painting costs what the screen
-// costs and not what the photograph costs.
+// Pixels on the screen. Masks are sampled from their layers' spans at device resolution (the mask under the brush from its
+// bytes), so painting costs what the screen costs and not what the photograph costs.
 import { IGNORE } from "./layers.js";
 
 const STRIPES = 6; // device pixels of the ignore region's hatching
@@ -44,11 +44,22 @@ function markPixels({ left, top, w, h }, entries, scale, ox, oy, [height, width]
     entries.forEach(({ layer }, index) => {
         const from = lowest(rows, Math.max(0, layer.y)), to = lowest(rows, Math.min(height, layer.y + layer.h));
         const start = lowest(columns, Math.max(0, layer.x)), end = lowest(columns, Math.min(width, layer.x + layer.w));
-        const originX = layer.ox ?? layer.x, originY = layer.oy ?? layer.y;
-        for (let i = start; i < end; i++) places[i] = (columns[i] - originX) * layer.tall - originY;
+        if (layer.spans) return markSpans(marks, w, start, end, layer, columns, rows, index + 1);
+        for (let i = start; i < end; i++) places[i] = columns[i] * layer.tall;
         for (let j = from; j < to; j++) markRow(marks, j * w, start, end, layer.bytes, places, rows[j], index + 1);
     });
     return marks;
+}
+
+// Looks only at the picture's columns that the screen shows, and at no byte of the picture.
+function markSpans(marks, w, start, end, { x, first, spans }, columns, rows, mark) {
+    for (let i = start; i < end; i++) {
+        const column = columns[i] - x, stop = first[column + 1];
+        for (let s = first[column]; s < stop; s += 2) {
+            const to = lowest(rows, spans[s + 1]) * w + i;
+            for (let at = lowest(rows, spans[s]) * w + i; at < to; at += w) marks[at] = mark;
+        }
+    }
 }
 
 function markRow(marks, at, start, end, bytes, places, row, mark) {

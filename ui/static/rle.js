@@ -114,24 +114,20 @@ export function keepHand(newer, base, mask) {
     return mask.counts === base.counts ? newer : combine((n, b, m) => (m === b ? n : m), newer, base, mask);
 }
 
-// Pixels for painting: the box that the mask fills, and its bytes column after column.
+// What painting needs: the box that the mask fills, and its spans column after column: `spans` holds the top and the end
+// of each, those of column x + c from first[c] to first[c + 1].
 export function layerOf(mask) {
-    const height = mask.size[0], spans = [];
-    let left = Infinity, top = Infinity, right = 0, bottom = 0;
+    const height = mask.size[0], first = [], spans = [];
+    let left = 0, top = Infinity, bottom = 0;
     eachSpan(mask.counts, height, (column, y, length) => {
-        spans.push(column, y, length);
-        left = Math.min(left, column);
-        right = column + 1;
-        top = Math.min(top, y);
-        bottom = Math.max(bottom, y + length);
+        if (!spans.length) left = column;
+        while (first.length <= column - left) first.push(spans.length);
+        spans.push(y, y + length);
+        if (y < top) top = y;
+        if (y + length > bottom) bottom = y + length;
     });
-    if (!right) return { x: 0, y: 0, w: 0, h: 0, tall: 0, bytes: new Uint8Array(0) };
-    const w = right - left, h = bottom - top, bytes = new Uint8Array(w * h);
-    for (let i = 0; i < spans.length; i += 3) {
-        const start = (spans[i] - left) * h + spans[i + 1] - top;
-        bytes.fill(1, start, start + spans[i + 2]);
-    }
-    return { x: left, y: top, w, h, tall: h, bytes };
+    const w = first.push(spans.length) - 1;
+    return { x: left, y: w && top, w, h: w && bottom - top, first: Int32Array.from(first), spans: Int32Array.from(spans) };
 }
 
 export function contains(mask, x, y) {
