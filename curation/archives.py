@@ -113,6 +113,8 @@ def _untrusted(info: zipfile.ZipInfo, limits: Limits) -> str | None:
     """Say why a member is not read, judging by the directory alone."""
     name = info.orig_filename
     kind = stat.S_IFMT(info.external_attr >> 16)
+    if not name:
+        return "it has no name"
     if "\0" in name:
         return "its name holds a zero byte"
     if "\\" in name:

@@ -12,52 +12,25 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+from whyseg.curation.replies import ClickReply as ClickReply
+from whyseg.curation.replies import EncodeStatus as EncodeStatus
+from whyseg.curation.replies import Superseded as Superseded
+from whyseg.curation.replies import Timings
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray, Segmenter
 from whyseg.curation.segmenters.crops import Crop, encode_crop
+from whyseg.curation.segmenters.replay import replayed
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import InvalidRecord, ModelFailed, ModelUnavailable, NotFound, SizeMismatch, WhysegError
-from whyseg.schemas.record import Record
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 KEPT_BY_CLIENT = 8  # answers whose other candidates and logits can still be asked for
 KEPT = 128  # of all clients together; each holds four masks of 256 × 256 logits, 1 MiB
+REPLAYED = 12  # steps, where logits are gone: everybody else waits meanwhile
 LOOKED_AT = 16  # images that may wait to be encoded because somebody opened them
 RETRY_SECONDS = 30.0  # how soon a wish tries an image again that could not be encoded; a click always does
-
-
-class Timings(Record):
-    """Milliseconds: waiting for the model (encoding the image included), decoding, enlarging, run-length encoding."""
-
-    wait: float
-    model: float
-    enlarge: float
-    rle: float
-
-
-class ClickReply(Record):
-    """The answer to a click: the best candidate, and all candidates' scores, best first."""
-
-    seq: int
-    best: Crop
-    scores: tuple[float, ...]
-    ms: Timings
-
-
-class Superseded(Record):
-    """No answer: the client has asked again since."""
-
-    seq: int
-
-
-class EncodeStatus(Record):
-    """How far an image is, and for how many seconds (ready: how long it took). Absent: nobody waits for it."""
-
-    state: Literal["absent", "queued", "encoding", "ready", "failed"]
-    seconds: float = 0.0
-    message: str | None = None
 
 
 @dataclass(eq=False)
@@ -118,6 +91,7 @@ class ClickService:
         self._encoding: tuple[str, float] | None = None
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self._stop = threading.Event()  # of the workers that run now
 
     def describe(self) -> dict[str, str]:
         """Return the segmenter's ``name`` and ``model``, and the ``reason`` why it runs."""
@@ -133,6 +107,7 @@ class ClickService:
         """Let what the model does now end, refuse what waits, and join the workers."""
         with self._changed:
             self._closed, threads, self._threads = True, self._threads, []
+            self._stop.set()
             for job in self._jobs:
                 job.answer.set_exception(_closed())
             self._jobs.clear()
@@ -242,21 +217,21 @@ class ClickService:
 
     # The workers
 
-    def _decode_clicks(self) -> None:
+    def _decode_clicks(self, stop: threading.Event) -> None:
         while True:
             with self._changed:
-                while not self._closed and (job := self._next_job()) is None:
+                while not stop.is_set() and (job := self._next_job()) is None:
                     self._changed.wait()
-                if self._closed or job is None:
+                if stop.is_set() or job is None:
                     return
             self._answer(*job)
 
-    def _encode_images(self) -> None:
+    def _encode_images(self, stop: threading.Event) -> None:
         while True:
             with self._changed:
-                while not self._closed and (image := self._next_image()) is None:
+                while not stop.is_set() and (image := self._next_image()) is None:
                     self._changed.wait()
-                if self._closed or image is None:
+                if stop.is_set() or image is None:
                     return
             self._encode(*image)
 
@@ -332,7 +307,7 @@ class ClickService:
             if known:
                 proposals = self._typed(lambda: self._segmenter.propose(cached.embedding, job.prompt, previous))
             else:
-                proposals = self._typed(lambda: replayed(self._segmenter, cached.embedding, job.prompt))
+                proposals = self._typed(lambda: replayed(self._segmenter, cached.embedding, job.prompt, steps=REPLAYED))
         except WhysegError as error:
             job.answer.set_exception(error)
             return
@@ -374,8 +349,10 @@ class ClickService:
 
     def _spawn(self) -> None:
         if not self._threads:
+            self._stop = threading.Event()
             for work in (self._decode_clicks, self._encode_images):
-                self._threads.append(threading.Thread(target=work, name=f"whyseg-{work.__name__}", daemon=True))
+                name = f"whyseg-{work.__name__}"
+                self._threads.append(threading.Thread(target=work, args=(self._stop,), name=name, daemon=True))
                 self._threads[-1].start()
 
     def _bytes(self) -> int:
@@ -389,18 +366,6 @@ class ClickService:
     def _failed_lately(self, image_id: str, now: float) -> bool:
         failure = self._failed.get(image_id)
         return failure is not None and now - failure[0] < RETRY_SECONDS
-
-
-def replayed(segmenter: Segmenter, embedding: Embedding, prompt: Prompt) -> list[Proposal]:
-    """Answer a prompt as if its points had been clicked one after another, the box with the first.
-
-    Each step refines the best candidate of the one before.
-    """
-    proposals: list[Proposal] = []
-    for n in range(min(1, len(prompt.points)), len(prompt.points) + 1):
-        previous = proposals[0].logits if proposals else None
-        proposals = segmenter.propose(embedding, Prompt(points=prompt.points[:n], box=prompt.box), previous)
-    return proposals
 
 
 def _closed() -> ModelUnavailable:

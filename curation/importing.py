@@ -9,7 +9,6 @@ pictures in one transaction: an import that is cut off leaves whole pictures, an
 import glob
 import hashlib
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from whyseg.curation.archives import Archive
 from whyseg.curation.images import MAX_FILE_BYTES, begins_like_picture, examine, has_picture_suffix, printable
 from whyseg.curation.times import now
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Finding, Image, Sample, sample_id
+from whyseg.schemas import Finding, Image, Sample, content_hash, sample_id
 from whyseg.schemas.errors import NotFound, RefusedArchive, RefusedImage, RefusedInput, UsageError
 from whyseg.schemas.record import Record
 
@@ -114,6 +113,8 @@ class _Intake:
     """The import as it goes: it takes one found file after the other and counts."""
 
     def __init__(self, workspace: Workspace, author: str, license: str | None, dry_run: bool) -> None:
+        if license is not None and not license.isprintable():
+            raise UsageError(f"a licence is one line of text, got {license!r}")
         self.workspace, self.author, self.license, self.dry_run = workspace, author, license, dry_run
         self.added = self.skipped = self.ignored = self.findings = 0
         self.refused: list[Refusal] = []
@@ -147,6 +148,8 @@ class _Intake:
     def _add(self, name: str, data: bytes) -> None:
         key = hashlib.sha256(data).hexdigest()
         if key in self._new or self._known(key):
+            if not self.dry_run:
+                self.workspace.blobs.put(data)  # writes only where the file was lost
             self.skipped += 1
             return
         image, notes = examine(data, name)
@@ -172,17 +175,18 @@ class _Intake:
             return
         waiting, self._waiting = self._waiting, []
         samples = [Sample.start(image.id, image.size, source=SOURCE, source_record="") for image, _ in waiting]
-        self.workspace.store.add_samples([image for image, _ in waiting], samples, author=self.author)
+        findings = [
+            _finding(sample, text) for sample, (_, notes) in zip(samples, waiting, strict=True) for text in notes
+        ]
+        images = [image for image, _ in waiting]
+        self.workspace.store.add_samples(images, samples, author=self.author, findings=findings)
         self._new.clear()
-        for sample, (_, notes) in zip(samples, waiting, strict=True):
-            for text in notes:
-                self.workspace.store.add_finding(_finding(sample, text))
-                self.findings += 1
+        self.findings += len(findings)
 
 
 def _finding(sample: Sample, text: str) -> Finding:
     return Finding(
-        id=uuid.uuid4().hex,
+        id=content_hash(["picture", sample.id, text]),  # the same whoever imports the picture
         kind="picture",
         severity="info",
         message=text,
@@ -190,6 +194,11 @@ def _finding(sample: Sample, text: str) -> Finding:
         sample_id=sample.id,
         created_at=now(),
     )
+
+
+def require_source(source: Path) -> None:
+    """Raise ``UsageError`` when a source is neither a file, a folder nor a glob."""
+    _candidates(source)
 
 
 def _candidates(source: Path) -> Iterator[Found]:
@@ -243,7 +252,10 @@ def _matching(pattern: Path) -> Iterator[Found]:
     if not files:
         raise UsageError(f"{pattern} matches no file")
     for path in files:
-        if _is_zip(path) and not path.is_symlink():
+        if not path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+            name = path.relative_to(root).as_posix()
+            yield Refusal(file=printable(name), reason="it lies behind a link that leaves the folder")
+        elif _is_zip(path) and not path.is_symlink():
             yield from _in_archive(path)
         else:
             yield _entry(path, root)

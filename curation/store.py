@@ -1,6 +1,6 @@
 """The store: the only way to the database. Records in, records out; every method is one short transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -54,8 +54,13 @@ class Store:
             self._add_image(session, image, author)
             return True
 
-    def add_samples(self, images: list[Image], samples: list[Sample], *, author: str) -> int:
-        """Add images and samples in one transaction, skipping those that are known; return how many samples are new."""
+    def add_samples(
+        self, images: list[Image], samples: list[Sample], *, author: str, findings: Sequence[Finding] = ()
+    ) -> int:
+        """Add images, samples and findings in one transaction; return how many samples are new.
+
+        What is known by its id is skipped. Raises as `add_sample` does, and nothing is added then.
+        """
         with self.database.write() as session, session.no_autoflush:
             wanted = [image.id for image in images] + [sample.image_id for sample in samples]
             sizes = {image.id: image.size for image in _images(session, wanted)}
@@ -67,6 +72,10 @@ class Store:
             new = {sample.id: sample for sample in samples if sample.id not in known}
             for sample in new.values():
                 self._add_sample(session, sample, sizes, author)
+            session.flush()
+            found = {finding.id: finding for finding in findings}
+            for key in found.keys() - _known(session, FindingRow.id, list(found)):
+                session.add(_finding_row(found[key]))
             return len(new)
 
     def add_sample(self, sample: Sample, *, author: str) -> Head:
@@ -216,13 +225,7 @@ class Store:
     def add_finding(self, finding: Finding) -> None:
         """Keep a finding."""
         with self.database.write() as session:
-            keys = {
-                "id": finding.id,
-                "kind": finding.kind,
-                "sample_id": finding.sample_id,
-                "image_id": finding.image_id,
-            }
-            session.add(FindingRow(**keys, created_at=stamp(finding.created_at), body=finding.model_dump_json()))
+            session.add(_finding_row(finding))
 
     def findings(self, sample_id: str | None = None) -> list[Finding]:
         """Return the findings about a sample, or all, newest first."""
@@ -300,6 +303,17 @@ class Store:
         with self.database.read() as session:
             found = select(table.body).where(*where).order_by(table.created_at.desc())
             return [record.parse(body) for body in session.scalars(found)]
+
+
+def _finding_row(finding: Finding) -> FindingRow:
+    return FindingRow(
+        id=finding.id,
+        kind=finding.kind,
+        sample_id=finding.sample_id,
+        image_id=finding.image_id,
+        created_at=stamp(finding.created_at),
+        body=finding.model_dump_json(),
+    )
 
 
 def _image(session: Session, image_id: str) -> Image:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from tests.fakes import FakeEmbedding, FakeProposal, FakeSegmenter
-from whyseg.curation.clicks import KEPT_BY_CLIENT, ClickReply, ClickService, Superseded, replayed
+from whyseg.curation.clicks import KEPT_BY_CLIENT, ClickReply, ClickService, Superseded
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray
 from whyseg.curation.segmenters.crops import mask_from_crop
+from whyseg.curation.segmenters.replay import replayed
 from whyseg.schemas import Box, Mask, Point, Prompt
 from whyseg.schemas.errors import InvalidRecord, ModelFailed, ModelUnavailable, NotFound, RefusedImage, SizeMismatch
 
@@ -414,3 +415,28 @@ def test_a_proposals_pixels_are_encoded_from_any_memory_order() -> None:
     mask = np.zeros((6, 8), bool)
     mask[1:3, 2:5] = True
     assert FakeProposal(mask, 0.5, None).crop()[0] == (2, 1, 3, 2)
+
+
+def test_a_long_prompt_is_replayed_in_a_bounded_number_of_steps() -> None:
+    segmenter = FakeSegmenter()
+    embedding = segmenter.embed(picture("1"))
+    prompt = Prompt(points=tuple(Point(x=n, y=n) for n in range(20)))
+    replayed(segmenter, embedding, prompt, steps=3)
+    assert [len(asked.points) for asked, _ in segmenter.asked] == [18, 19, 20]
+    assert [previous is None for _, previous in segmenter.asked] == [True, False, False]
+
+
+def test_a_service_that_is_started_while_it_closes_has_one_set_of_workers(
+    gated: tuple[GatedSegmenter, ClickService], pool: ThreadPoolExecutor
+) -> None:
+    segmenter, service = gated
+    service.want(["1"])
+    wait_for(lambda: segmenter.entered == ["embed 1"])
+    former = list(service._threads)
+    closing = pool.submit(service.close)
+    wait_for(lambda: service._closed)
+    service.start()
+    segmenter.passes.release(10)
+    closing.result(20)
+    assert not any(thread.is_alive() for thread in former)
+    assert isinstance(service.click("a", 1, "1", SIZE, at(10)), ClickReply)

@@ -29,9 +29,11 @@ def images(
     json: JsonOption = False,
 ) -> None:
     """Take in pictures, each with an empty sample to work on; safe to repeat. Exit 1 when a file was refused."""
-    from whyseg.curation.importing import ImportReport, import_images
+    from whyseg.curation.importing import ImportReport, import_images, require_source
     from whyseg.curation.workspace import Workspace
 
+    for path in paths:
+        require_source(path)  # before anything is taken in
     report = ImportReport(dry_run=dry_run)
     with Workspace.open(workspace) as opened, _counting("importing") as count:
         for path in paths:

@@ -119,7 +119,7 @@ def _open(path: Path) -> "RgbArray":
 
 def _answer(segmenter: "Segmenter", pixels: "RgbArray", prompt: "Prompt") -> tuple[list["Proposal"], float, float]:
     """Return the candidates, and the milliseconds that embedding and all decoding took."""
-    from whyseg.curation.clicks import replayed
+    from whyseg.curation.segmenters.replay import replayed
 
     start = time.perf_counter()
     embedding = segmenter.embed(pixels)

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def user() -> str:
     """Return who works at this machine, as the author of what is done from the command line."""
     try:
-        return getpass.getuser()
+        return getpass.getuser().encode("utf-8", "replace").decode()
     except (KeyError, OSError):  # a container's user without a name
         return "local"
 
