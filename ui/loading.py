@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray, Segmenter
 from whyseg.schemas import Prompt
-from whyseg.schemas.errors import ModelFailed, WhysegError
+from whyseg.schemas.errors import ModelFailed, ModelUnavailable, WhysegError
 
 _LOG = logging.getLogger(__name__)
 Told = Callable[[str], None]
@@ -34,6 +34,10 @@ class LateSegmenter:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="whyseg-load", daemon=True)
                 self._thread.start()
+
+    def close(self) -> None:
+        """Let nobody wait any longer: who does gets ``ModelUnavailable``, and so does whoever asks later."""
+        self._settle(ModelUnavailable("the server is being stopped"))
 
     def describe(self) -> dict[str, str]:
         """Return ``name``, ``model`` and ``reason``."""
@@ -66,15 +70,24 @@ class LateSegmenter:
     def _tell(self, text: str) -> None:
         self.reason = text
 
+    def _settle(self, outcome: Segmenter | WhysegError) -> None:
+        with self._lock:
+            if self._found.done():
+                return
+            if isinstance(outcome, WhysegError):
+                self._found.set_exception(outcome)
+            else:
+                self._found.set_result(outcome)
+
     def _run(self) -> None:
         try:
             segmenter, self.reason = self._load(self._tell)
-            self._found.set_result(segmenter)
+            self._settle(segmenter)
         except WhysegError as error:
             self.reason = str(error)
-            self._found.set_exception(error)
+            self._settle(error)
         except Exception as error:  # noqa: BLE001 whatever a model library raises, clicks must hear of it, not hang
             _LOG.exception("the segmenter cannot be loaded")
             self.reason = f"the segmenter cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
-            self._found.set_exception(ModelFailed(self.reason))
+            self._settle(ModelFailed(self.reason))
         self._loaded(self.reason)

@@ -54,7 +54,7 @@ def serve(
             ready(f"http://{shown}:{listener.getsockname()[1]}/")
             late.start()
 
-        _run(_Announcing(config, announce), listener)
+        _run(_Server(config, announce, late.close), listener)
 
 
 def require_loopback(host: str) -> None:
@@ -93,16 +93,20 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _Announcing(uvicorn.Server):
-    """A server that says when it answers."""
+class _Server(uvicorn.Server):
+    """A server that says when it answers, and at its end keeps no click waiting for a model."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, answering: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
-        self._announce = announce
+        self._answering, self._ending = answering, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._announce()
+        self._answering()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -55,3 +55,21 @@ def test_a_library_that_breaks_while_it_loads_is_a_failed_model() -> None:
 
     with pytest.raises(ModelFailed, match="bad magic number in file"):
         LateSegmenter(load).embed(PICTURE)
+
+
+def test_nobody_waits_for_a_model_when_the_server_stops() -> None:
+    go = threading.Event()
+
+    def load(told: Told) -> tuple[Segmenter, str]:
+        assert go.wait(10)
+        return FakeSegmenter(), "too late."
+
+    late = LateSegmenter(load)
+    threading.Timer(0.05, late.close).start()
+    with pytest.raises(ModelUnavailable, match="being stopped"):
+        late.embed(PICTURE)
+    go.set()
+    while late.reason != "too late.":
+        pass
+    with pytest.raises(ModelUnavailable):
+        late.embed(PICTURE)
