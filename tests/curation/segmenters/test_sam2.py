@@ -150,8 +150,8 @@ def test_pixels_are_squashed_and_normalised() -> None:
 
 
 def test_what_an_embedding_holds_is_counted(segmenter: Sam2Segmenter) -> None:
-    # Three maps of 4, 8 and 32 channels at 32 × 32, 16 × 16 and 8 × 8, float32.
-    assert segmenter.embed(shapes()[0]).nbytes == 4 * (4 * 32 * 32 + 8 * 16 * 16 + 32 * 8 * 8)
+    # Three maps of 8, 16 and 64 channels at 32 × 32, 16 × 16 and 8 × 8, float32.
+    assert segmenter.embed(shapes()[0]).nbytes == 4 * (8 * 32 * 32 + 16 * 16 * 16 + 64 * 8 * 8)
 
 
 def test_logits_are_clamped_as_sam_2_clamps_them(segmenter: Sam2Segmenter) -> None:

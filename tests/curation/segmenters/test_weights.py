@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import socket
 import stat
 import sys
 import tarfile
@@ -226,6 +227,14 @@ def test_a_model_that_is_not_cached_and_a_hub_out_of_reach_say_how_to_get_it(hub
     assert here(model) is None
     with pytest.raises(ModelUnavailable, match=r"whyseg models pull facebook/sam2.1-hiera-small.* local folder"):
         pull(model)
+
+
+def test_a_hub_that_never_answers_is_given_up(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "HUB_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(ModelUnavailable, match="timed out"):
+            pull("facebook/sam2.1-hiera-tiny")
 
 
 def test_a_model_in_the_hugging_face_cache_is_found(hub: Path) -> None:
