@@ -20,8 +20,9 @@ def path(tmp_path: Path) -> Path:
         second = workspace.store.revise(row.id, Sample.parse(full), parent=head.revision.id, author="ann")
         workspace.store.submit(row.id, parent=second.revision.id, author="ann")
         values = {"id": "r1", "sample_id": row.id, "revision_id": second.revision.id, "reviewer": "rey"}
-        values |= {"decision": "reject", "reasons": ["boundary"], "created_at": "2026-01-01T00:00:00Z"}
-        workspace.store.review(Review.parse(values))
+        values |= {"decision": "reject"}
+        rejection = {**values, "reasons": ["boundary"], "created_at": "2026-01-01T00:00:00Z"}
+        workspace.store.review(Review.parse(rejection))
         workspace.store.submit(row.id, parent=second.revision.id, author="ann")
     return tmp_path / "w"
 

@@ -23,7 +23,7 @@ export function decide({ mine, theirs, theirsNumber, merged, conflicts, picture 
             merged && el("section", {}, el("h3", {}, "Merge"), summary(conflicts)),
             el("footer", {}, merged && button("Merge", "Take every change of both; where both changed one thing, mine", merged, true),
                 button("Keep mine", "Save my version over theirs; theirs stays in the history", mine, !merged),
-                button("Take theirs", "Go on with their version; undo brings mine back", theirs)));
+                button("Take theirs", "Go on with their version; mine is given up", theirs)));
         document.body.append(dialog);
         dialog.showModal();
         both.forEach(one => paintPreview(one.canvas, picture, entriesOf(one.record), 0.45));

@@ -82,20 +82,24 @@ export class Desk {
     async open(id, known) {
         const ticket = (this.ticket = {}), { stage } = this, loading = setTimeout(() => { stage.loading.hidden = false; }, 200);
         try {
-            const kept = await this.saver.pending(id); // before the server is asked: an entry goes only once the server has it
-            const found = known ?? (await call("GET", samplePath(id))), { image_id } = found.sample;
-            const picture = stage.picture?.id === image_id ? stage.picture : await Picture.load(image_id);
+            await this.saver.adopt();
+            let found = known ?? (await call("GET", samplePath(id)));
+            const { image_id } = found.sample, picture = stage.picture?.id === image_id ? stage.picture : await Picture.load(image_id);
+            // What was saved meanwhile is newer than what the server told: an older record under a newer head would undo it.
+            while (ticket === this.ticket && this.saver.heads.get(id)?.number > found.number) found = await call("GET", samplePath(id));
             if (ticket !== this.ticket) return void (picture !== stage.picture && picture.close());
             this.found = found;
-            const told = this.saver.heads.get(id), head = told?.number > found.number ? told : found;
-            this.saver.opened(id, { revision: head.revision, number: head.number, state: head.state });
+            const kept = this.saver.entries.get(id);
+            this.saver.opened(id, { revision: found.revision, number: found.number, state: found.state });
             this.#show(kept?.latest.record ?? found.sample, picture);
             const url = new URL(location);
             url.searchParams.set("sample", id);
             history.replaceState(history.state, "", url);
             this.#encode(ticket).catch(() => stage.status.showEncoder(null));
         } catch (error) {
-            if (ticket === this.ticket) stage.tell("error", `The sample was not opened. ${explain(error)}`, [["Try again", () => this.open(id)]]);
+            const ways = [["Try again", () => this.open(id)]];
+            if (error.kind === "not_found") ways[0] = ["Open the first draft", async () => this.open((await this.#first()) ?? id)];
+            if (ticket === this.ticket) stage.tell("error", `The sample was not opened. ${explain(error)}`, ways);
         } finally {
             clearTimeout(loading);
             if (ticket === this.ticket) stage.loading.hidden = true;
@@ -110,6 +114,7 @@ export class Desk {
         this.stage.status.showSample(this.found);
         this.#showSave(this.id);
         if (!kept) this.stage.bar.clear();
+        this.saver.held.forEach((refusal, other) => other !== sample.id && this.#refused(other, refusal)); // still to be decided
         if (readOnly) this.stage.tell("info", "This sample is accepted and locked. Reopen it to change it.");
         for (const button of ["submit", "another"]) document.getElementById(`ws-${button}`)?.toggleAttribute("disabled", button === "submit" && readOnly);
     }
@@ -154,6 +159,10 @@ export class Desk {
     changed() {
         const record = this.stage.record, text = JSON.stringify(record);
         if (text === this.last || this.stage.readOnly) return;
+        if (record.no_target && record.instances.length) { // undo has brought instances back
+            this.stage.tell("info", "There are instances again, so no-target was unticked.");
+            return this.form.untick();
+        }
         this.last = text;
         this.saver.change(this.id, record);
     }
@@ -164,6 +173,7 @@ export class Desk {
         stage.status.showSave(status, number, saver.problem);
         if (status === "offline") stage.tell("error", explain(saver.problem), [], "offline");
         else stage.bar.clear("offline");
+        if (status !== "held") stage.bar.clear("refused");
     }
 
     #saved(sample, head) {
@@ -180,18 +190,21 @@ export class Desk {
         const { stage } = this;
         if (sample !== this.id) return stage.tell("warn", "An unsaved change of another sample needs your decision.", [["Open it", () => this.open(sample)]]);
         if (refusal.kind === "stale_parent") return this.#decide(refusal.facts);
-        const drop = ["Discard my change", () => this.saver.resolve(sample, this.saver.heads.get(sample), null).then(() => this.open(sample))];
-        stage.tell("error", `Not saved: ${refusal.message}. Your change is kept in this browser.`, [drop]);
+        const drop = ["Discard my change", () => this.saver.held.get(sample) === refusal // else it has changed since
+            && this.saver.resolve(sample, this.saver.heads.get(sample), null).then(() => this.open(sample))];
+        stage.tell("error", `Not saved: ${refusal.message}. Your change is kept in this browser.`, [drop], "refused");
     }
 
     async #decide({ expected, theirs, theirs_number: number, merged, conflicts }) {
-        const { stage } = this, { id } = this, mine = stage.record;
+        const { stage, id } = this, { picture, record: mine } = stage;
+        this.ticket = {}; // another sample that is just being opened stays closed
+        stage.loading.hidden = true;
         stage.prompter.cancel();
         stage.pointer.cancel();
-        const record = await decide({ mine, theirs, theirsNumber: number, merged, conflicts, picture: stage.picture });
+        const record = await decide({ mine, theirs, theirsNumber: number, merged, conflicts, picture });
         const same = record === theirs || JSON.stringify(record) === JSON.stringify(theirs);
         await this.saver.resolve(id, { revision: expected, number, state: "draft" }, same ? null : record);
-        if (record !== mine) this.#show(record, stage.picture, true);
+        if (record !== mine && this.id === id) this.#show(record, picture, true);
     }
 
     // -- what buttons and keys of the page stand for --
@@ -207,12 +220,19 @@ export class Desk {
     }
 
     #step(where, end) {
-        const id = this.found?.[where];
+        const id = this.found?.[where], { stage } = this, begun = stage.sample && (stage.present.ring || stage.prompter.pending);
+        if (id && begun && this.warned !== this.id) {
+            this.warned = this.id;
+            const what = stage.present.ring ? "A polygon is not closed yet" : "A click is still being answered";
+            return stage.tell("warn", `${what}. Once more leaves without it.`);
+        }
+        this.warned = null;
         if (id) this.open(id);
         else this.stage.tell("info", end);
     }
 
     async #save() {
+        if (!this.id) return;
         try {
             const { number } = await this.saver.flush(this.id);
             this.stage.tell("done", `Saved as revision ${number}.`);
@@ -258,13 +278,16 @@ export class Desk {
     }
 
     async #another() {
-        if (!this.found) return;
+        if (!this.found || this.adding) return;
+        this.adding = true;
         try {
             const made = await call("POST", "samples", { image_id: this.found.sample.image_id });
             await this.open(made.sample.id, made);
             this.stage.tell("done", "Another question on the same image: the sample before is saved.");
         } catch (error) {
             this.stage.tell("error", `No other sample was made. ${explain(error)}`);
+        } finally {
+            this.adding = false;
         }
     }
 }

@@ -84,6 +84,7 @@ export class Keys {
     // Gives an action a key in place of its key number `at`; returns why not, or null.
     assign(id, at, name) {
         if (BROWSERS_OWN.includes(name)) return `The browser keeps ${shown(name)} for itself.`;
+        if ((name.length === 1 || name === "Space") && ACTIONS.find(action => action.id === id).typing) return "This acts while you type, so it needs Ctrl or Alt.";
         const other = this.action(name);
         if (other && other.id !== id) return `${shown(name)} is already “${other.label}”. Give that another key first.`;
         const keys = [...this.of(id)];

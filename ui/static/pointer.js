@@ -26,11 +26,11 @@ export class Pointer {
 
     // Ends a drag without its effect.
     cancel() {
-        const had = this.dragging;
-        if (this.drag?.tool) this.stage.tool.cancel?.();
-        this.drag = null;
+        const { drag } = this;
+        this.drag = null; // first: what the tool takes back may end here again
+        if (drag?.tool) this.stage.tool.cancel?.();
         this.#cursor();
-        return had;
+        return drag !== null;
     }
 
     hold(space) {
@@ -85,6 +85,7 @@ export class Pointer {
         if (!stage.sample) return;
         event.preventDefault();
         const amount = event.deltaY * (event.deltaMode === 1 ? LINE : event.deltaMode === 2 ? stage.view.height : 1);
+        if (!amount) return;
         const speed = event.ctrlKey ? 100 : 400; // a pinch on a trackpad comes as a small wheel with Ctrl
         stage.view.zoomTo(stage.view.k * Math.exp(-amount / speed), this.at?.screen ?? stage.view.local(event));
         stage.draw();

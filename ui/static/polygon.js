@@ -98,6 +98,7 @@ export class PolygonTool {
             this.selected = { ring: edge.ring, index: edge.index + 1 };
         }
         this.held = this.selected;
+        this.owner = stage.present.active; // whose corner it is
     }
 
     move({ screen, at }) {
@@ -121,8 +122,9 @@ export class PolygonTool {
     }
 
     cancel() {
-        if (this.held && this.moved) this.stage.undo();
+        const moved = this.held && this.moved;
         this.held = this.press = null;
+        if (moved) this.stage.revert();
     }
 
     // The corner under a point, and if there is none, the edge.
@@ -149,7 +151,7 @@ export class PolygonTool {
             stage.commit({ ...stage.present, ring: ring.length > 1 ? ring.slice(0, -1) : null });
             return true;
         }
-        const chosen = this.selected ?? this.over;
+        const chosen = (this.owner === stage.present.active && this.selected) || this.over;
         if (!chosen || !this.#rings()[chosen.ring]?.[chosen.index] || stage.locked()) return false;
         this.#removeCorner(chosen);
         return true;

@@ -175,9 +175,11 @@ export class Prompter {
     // Takes another candidate of the active instance's newest answer.
     async choose(k) {
         const { stage } = this, { active } = stage, answer = active?.work.answer;
-        if (!answer || k === answer.chosen || k >= answer.scores.length || stage.locked()) return;
+        if (!answer || k >= answer.scores.length || stage.locked()) return;
+        const wish = (this.wish = { seq: answer.seq, k });
+        if (k === answer.chosen) return;
         const chosen = await this.mask(answer, k).catch(() => null), known = find(stage.present, active.id);
-        if (known !== active || this.pending) return; // something newer happened meanwhile
+        if (known !== active || this.pending || this.wish !== wish) return; // something newer happened meanwhile
         if (!chosen) return stage.tell("warn", "The server has forgotten this click's other candidates. Click again to have new ones.");
         const count = steps(known.prompt), trail = this.#extended(known.work.trail, count, answer.seq, k);
         const work = { ...known.work, base: chosen, trail, answer: { ...answer, chosen: k } };
@@ -186,6 +188,8 @@ export class Prompter {
 
     chooseNext() {
         const answer = this.stage.active?.work.answer;
-        if (answer) this.choose((answer.chosen + 1) % answer.scores.length);
+        if (!answer) return;
+        const now = this.wish?.seq === answer.seq ? this.wish.k : answer.chosen; // which may still be on its way
+        this.choose((now + 1) % answer.scores.length);
     }
 }

@@ -2,6 +2,7 @@
 import { dot } from "./marks.js";
 
 const SLACK = 4, REACH = 9; // CSS pixels: before a press becomes a drag; around a mark
+const AGAIN = 300; // milliseconds
 
 export class SmartTool {
     cursor = "crosshair";
@@ -31,9 +32,11 @@ export class SmartTool {
             return;
         }
         const mark = this.#markAt(press.screen);
-        if (mark !== null) return prompter.removePoint(mark);
+        // The second click of somebody impatient, or of a double click, is no wish to take the first one back.
+        if (mark !== null) return prompter.pending || performance.now() - this.placed < AGAIN ? undefined : prompter.removePoint(mark);
         const [x, y] = press.at, [height, width] = this.stage.size;
         if (x < 0 || y < 0 || x >= width || y >= height) return;
+        this.placed = performance.now();
         prompter.addPoint({ x: rounded(x - 0.5), y: rounded(y - 0.5), positive: press.positive }); // whole numbers at pixel centres
     }
 

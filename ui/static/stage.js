@@ -122,6 +122,11 @@ export class Stage {
         this.desk.changed();
     }
 
+    // Takes the newest change back, whatever else is going on.
+    revert() {
+        if (this.history.undo()) this.settle();
+    }
+
     undo() {
         this.#travel(() => this.history.undo());
     }
@@ -132,14 +137,18 @@ export class Stage {
 
     #travel(step) {
         if (this.pointer.cancel() || this.prompter.cancel()) return this.refresh(); // what was only begun goes first
-        if (!this.readOnly && step()) this.settle();
+        if (this.readOnly || !step()) return;
+        if (this.present.ring) this.toolName = "polygon"; // where it can be seen and closed
+        this.settle();
     }
 
     activate(id) {
-        if (!this.history || (this.present.active === id && this.target !== IGNORE)) return;
+        if (!this.history || (this.present.active === id && this.target !== IGNORE && !this.present.ring)) return;
         this.prompter.cancel();
         this.target = "object";
-        this.history.touch({ ...this.present, active: id, ring: null });
+        const state = { ...this.present, active: id, ring: null };
+        if (this.present.ring) this.history.commit(state); // so that undo brings the corners back
+        else this.history.touch(state);
         this.refresh();
         this.panel.scrollTo(id);
     }
@@ -153,6 +162,7 @@ export class Stage {
     remove(id) {
         if (this.locked(true)) return;
         this.prompter.cancel();
+        this.hidden.delete(id);
         this.commit(id === IGNORE ? { ...this.present, ignore: null } : withoutInstance(this.present, id));
         if (id === IGNORE && this.target === IGNORE) this.aim("object");
     }
@@ -175,6 +185,10 @@ export class Stage {
 
     use(name) {
         this.pointer.cancel();
+        if (name !== "polygon" && this.sample && this.present.ring) {
+            this.history.commit({ ...this.present, ring: null });
+            this.tell("info", "The polygon that was not closed is dropped; undo brings it back.");
+        }
         this.toolName = name;
         if (name === "smart") this.target = "object";
         this.refresh();

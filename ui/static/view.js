@@ -49,7 +49,7 @@ export class View {
     }
 
     fit([height, width]) {
-        const k = Math.min((this.width - 2 * MARGIN) / width, (this.height - 2 * MARGIN) / height, LARGEST);
+        const k = Math.max(0.01, Math.min((this.width - 2 * MARGIN) / width, (this.height - 2 * MARGIN) / height, LARGEST));
         Object.assign(this, { k, x: (this.width - k * width) / 2, y: (this.height - k * height) / 2, fitted: true });
     }
 
