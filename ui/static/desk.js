@@ -86,7 +86,8 @@ export class Desk {
             let found = known ?? (await call("GET", samplePath(id)));
             const { image_id } = found.sample, picture = stage.picture?.id === image_id ? stage.picture : await Picture.load(image_id);
             // What was saved meanwhile is newer than what the server told: an older record under a newer head would undo it.
-            while (ticket === this.ticket && this.saver.heads.get(id)?.number > found.number) found = await call("GET", samplePath(id));
+            const isOld = () => this.saver.heads.get(id)?.number > found.number;
+            for (let tries = 0; tries < 3 && ticket === this.ticket && isOld(); tries++) found = await call("GET", samplePath(id)); // a restored workspace stays old
             if (ticket !== this.ticket) return void (picture !== stage.picture && picture.close());
             this.found = found;
             const kept = this.saver.entries.get(id);

@@ -33,7 +33,9 @@ export class SmartTool {
         }
         const mark = this.#markAt(press.screen);
         // The second click of somebody impatient, or of a double click, is no wish to take the first one back.
-        if (mark !== null) return prompter.pending || performance.now() - this.placed < AGAIN ? undefined : prompter.removePoint(mark);
+        const isNewest = mark === prompter.prompt.points.length - 1;
+        if (isNewest && (prompter.pending || performance.now() - this.placed < AGAIN)) return;
+        if (mark !== null) return prompter.removePoint(mark);
         const [x, y] = press.at, [height, width] = this.stage.size;
         if (x < 0 || y < 0 || x >= width || y >= height) return;
         this.placed = performance.now();
