@@ -6,6 +6,8 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e.desk import Desk
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas import Review
 
 QUERY, HOPS, ALTERNATES = "#ws-query textarea", "#ws-hops textarea", "#ws-alternates textarea"
 
@@ -219,3 +221,36 @@ def test_a_lost_reply_is_no_conflict_with_oneself(desk: Desk) -> None:
     assert len(lost) == 1
     assert record["number"] == 3  # empty, one, two
     assert desk.page.locator(".ws-conflict").count() == 0
+
+
+def test_an_accepted_sample_is_shown_and_locked(desk: Desk, server: Server) -> None:
+    sample = desk.page.evaluate("desk.id")
+    desk.ask(100, 100)
+    fill(desk)
+    revision = desk.saved()["revision"]
+    desk.api.post(f"/samples/{sample}/submit", json={"parent": revision}).raise_for_status()
+    with Workspace.open(server.folder) as workspace:
+        acceptance = {"id": "r1", "sample_id": sample, "revision_id": revision, "reviewer": "rey", "decision": "accept"}
+        workspace.store.review(Review.parse({**acceptance, "created_at": "2026-01-01T00:00:00Z"}))
+
+    # The page still shows it as a draft: what is done now is refused, kept, and can be given up.
+    desk.ask(300, 300)
+    desk.page.get_by_text("Not saved: sample").wait_for()
+    assert len(desk.state()["instances"][0]["prompt"]["points"]) == 2
+    desk.page.get_by_role("button", name="Discard my change").click()
+    desk.wait("stage.readOnly && desk.saver.entries.size === 0")
+    desk.ready()
+    assert chip(desk, "state") == "accepted"
+    before = desk.state()
+    assert len(before["instances"][0]["prompt"]["points"]) == 1
+    assert desk.page.locator("#ws-form").get_attribute("inert") is not None
+    expect(desk.page.locator("#ws-submit")).to_be_disabled()
+    for key in ("s", "b", "p"):
+        desk.keys(key)
+        desk.click(300, 300)
+        assert "accepted and locked" in desk.bar()
+    desk.keys("Delete", "Control+z")
+    assert desk.state() == before
+    desk.open(desk.new_sample(server.pictures["plain"]))
+    assert desk.page.locator("#ws-form").get_attribute("inert") is None
+    expect(desk.page.locator("#ws-submit")).to_be_enabled()

@@ -2,7 +2,7 @@
 import { el } from "./dom.js";
 import { IGNORE } from "./layers.js";
 import { paintPreview } from "./paint.js";
-import { layerOf } from "./rle.js";
+import { area, layerOf } from "./rle.js";
 import { colourOf } from "./sample.js";
 
 const TYPES = { function_purpose: "function / purpose", commonsense: "commonsense", comparative_relational: "comparative / relational", compositional: "compositional" };
@@ -53,9 +53,11 @@ function texts({ query, reasoning_type, hops, depth, no_target, instances }) {
         ["Paraphrases", query?.alternates.join(" · ") ?? ""],
         ["Type", TYPES[reasoning_type] ?? ""],
         ["Hops", hops.length ? hops.join(" → ") : depth ? `depth ${depth}` : ""],
-        ["Instances", no_target ? "no target" : instances.map(({ id, label }) => (label ? `${id} ${label}` : `${id}`)).join(", ")],
+        ["Instances", no_target ? "no target" : instances.map(described).join(", ")],
     ];
 }
+
+const described = ({ id, label, mask }) => `${id}${label && ` ${label}`} (${area(mask).toLocaleString("en")} px)`;
 
 const entriesOf = ({ instances, ignore }) => [
     ...(ignore ? [{ key: IGNORE, layer: layerOf(ignore), colour: "#ffffff", active: false }] : []),
