@@ -1,4 +1,7 @@
-"""One Chromium, one server and one page for all tests that can share them; each test has a sample of its own."""
+"""One Chromium, one server and one page for all tests that can share them; each test has a sample of its own.
+
+They end with this package: Playwright runs an event loop of its own, and other tests want to start theirs.
+"""
 
 import socket
 import subprocess
@@ -89,25 +92,25 @@ class Server:
         self.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def executable() -> str:
     return find_chromium()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(executable: str) -> Iterator[BrowserType]:
     with sync_playwright() as playwright:
         yield playwright.chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: BrowserType, executable: str) -> Iterator[Browser]:
     started = chromium.launch(executable_path=executable, args=FLAGS)
     yield started
     started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = Server(tmp_path_factory.mktemp("e2e") / "workspace")
     yield started
@@ -143,7 +146,7 @@ def make_desk(browser: Browser, server: Server) -> Iterator[Callable[[], Desk]]:
         desk.page.context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared(browser: Browser, server: Server) -> Iterator[tuple[Desk, list[str]]]:
     page = browser.new_page(viewport=VIEWPORT)  # type: ignore[arg-type]
     wrong = watch(page)

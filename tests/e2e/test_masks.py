@@ -121,6 +121,21 @@ def test_a_stroke_sends_nothing_until_it_ends_and_can_be_undone(desk: Desk) -> N
     desk.keys("[")
 
 
+def test_a_stroke_of_less_than_a_frame_is_painted_too(desk: Desk) -> None:
+    desk.ask(200, 200)
+    desk.keys("e")
+    stroke = """() => {
+        const at = x => ({ at: [x, 200], screen: stage.view.toScreen([x, 200]), event: { button: 0 } });
+        stage.tool.down(at(150));
+        stage.tool.move(at(185));
+        stage.tool.up(at(185));
+    }"""
+    before = desk.mask().sum()
+    desk.page.evaluate(stroke)
+    assert desk.mask().sum() < before
+    assert (desk.painted() == desk.expected(desk.mask())).all()
+
+
 def test_a_click_after_a_stroke_keeps_the_stroke(desk: Desk) -> None:
     desk.ask(200, 200)
     model = desk.mask()

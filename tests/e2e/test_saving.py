@@ -61,6 +61,23 @@ def test_samples_do_not_mix_their_texts(desk: Desk, server: Server) -> None:
         assert (query["text"] if query else "") == text
 
 
+def test_fields_are_not_read_before_they_show_the_sample(desk: Desk, server: Server) -> None:
+    """Gradio fills them a moment after the sample is open; an event in between finds the text of the sample before."""
+    desk.page.fill(QUERY, "of the first sample")
+    second = desk.new_sample(server.pictures["plain"])
+    early = """async id => {
+        await desk.open(id);
+        const field = document.querySelector("#ws-query textarea"), { value } = field;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        return [value, desk.form.question.query];
+    }"""
+    shown, query = desk.page.evaluate(early, second)
+    assert (shown, query) == ("of the first sample", None)
+    desk.ready()
+    assert desk.page.input_value(QUERY) == ""
+    assert desk.saved()["number"] == 1
+
+
 def test_a_fifth_hop_is_said_to_be_one_too_many(desk: Desk) -> None:
     desk.page.fill(HOPS, "a\nb\nc\nd\ne")
     assert "line 5 is not saved" in str(desk.page.locator("#ws-depth").text_content())
