@@ -81,6 +81,7 @@ def test_without_json_a_table_is_shown(picture: Path) -> None:
         (("--point", "5"), "expected a point X,Y"),
         (("--point", "5,x"), "expected a point X,Y"),
         (("--point", "nan,5"), "expected a point X,Y"),
+        (("--point", "1e300,5"), "expected a point X,Y"),
         (("--point", "5,5,2"), "label is 1"),
         (("--box", "5,5,5,9"), "X1 < X2"),
         (("--box", "5,5,9"), "expected a box"),

@@ -52,8 +52,8 @@ class Click(Body):
     refine: Refine | None = None
 
     def prompt(self) -> Prompt:
-        """Return the prompt's record; raises ``InvalidRecord`` for a box without an inside."""
-        points = tuple(Point(x=x, y=y, positive=label == 1) for x, y, label in self.points)
+        """Return the prompt's record; raises ``InvalidRecord`` for a box without an inside, and what is far away."""
+        points = tuple(Point.parse({"x": x, "y": y, "positive": label == 1}) for x, y, label in self.points)
         corners = dict(zip(("x0", "y0", "x1", "y1"), self.box, strict=True)) if self.box else None
         return Prompt(points=points, box=Box.parse(corners) if corners else None)
 

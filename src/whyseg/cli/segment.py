@@ -75,12 +75,13 @@ def require_fitting(prompt: "Prompt", size: tuple[int, int]) -> None:
 
 def _numbers(text: str, counts: tuple[int, ...], form: str) -> list[float]:
     from whyseg.schemas.errors import UsageError
+    from whyseg.schemas.prompt import FARTHEST
 
     try:
         numbers = [float(word) for word in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) not in counts or any(number != number or abs(number) == float("inf") for number in numbers):
+    if len(numbers) not in counts or not all(abs(number) <= FARTHEST for number in numbers):  # false for NaN too
         raise UsageError(f"expected {form}, got {text!r}")
     return numbers
 
