@@ -8,6 +8,11 @@ down_revision = None
 
 
 def upgrade() -> None:
+    _make_records()
+    _make_what_happens_to_them()
+
+
+def _make_records() -> None:
     op.create_table(
         "images",
         sa.Column("id", sa.String(), primary_key=True),
@@ -48,6 +53,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("sample_id", "number"),
         sa.UniqueConstraint("sample_id", "edit"),
     )
+
+
+def _make_what_happens_to_them() -> None:
     for name in ("reviews", "suggestions"):
         op.create_table(
             name,
