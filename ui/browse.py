@@ -21,6 +21,7 @@ THUMBNAIL = 320  # pixels of the longest side
 HEADERS = ["file", "state", "question", "type", "depth", "instances", "revision", "changed"]
 ORDERS = [("as added", "added"), ("last changed first", "updated")]
 OPEN = f"async id => {{ if (id) await (await {MODULE}).open(id); }}"
+NOTHING: dict[str, Any] = {"fields": [], "number": 1, "ids": []}
 # A page of the list stays in the browser; an event of this page neither waits in Gradio's queue nor shows its spinner.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -45,9 +46,9 @@ def wanted(state: str, reasoning_type: str, depth: str, text: str) -> SampleFilt
     )
 
 
-def listing(store: Store, chosen: SampleFilter, order: Any, number: float | None, base: str) -> Listing:
+def listing(store: Store, chosen: SampleFilter, order: Any, number: int, base: str) -> Listing:
     """Return page ``number`` (from 1; past the end means the last) of the samples that match, with absolute URLs."""
-    number = max(1, int(number or 1))
+    number = max(1, number)
     page = store.page(chosen, order=order, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
     last = max(1, -(-page.total // PAGE_SIZE))
     if number > last:
@@ -94,6 +95,11 @@ def base_url(request: Request) -> str:
     return f"{scheme}://{request.headers.get('host', request.url.netloc)}{path}"
 
 
+def page_number(fields: Sequence[str], shown: dict[str, Any], step: int) -> int:
+    """Return which page to show, ``step`` pages from the one that is shown; the first when the fields have changed."""
+    return int(shown["number"]) + step if list(fields) == shown["fields"] else 1
+
+
 def picked(ids: Sequence[str], index: Any) -> str:
     """Return the sample that was chosen: by its place in the gallery, or by (row, column) in the table."""
     place = index[0] if isinstance(index, list | tuple) else index
@@ -130,53 +136,42 @@ class BrowseTab:
                     headers=HEADERS, datatype="str", interactive=False, wrap=True, show_label=False, buttons=[],
                     elem_id="ws-table",
                 )  # fmt: skip
-        self.number = gr.Number(1, visible=False)
-        self.ids = gr.JSON([], visible=False)
+        self.shown = gr.JSON(NOTHING, visible=False)  # which page of what the list shows, and its samples' ids
         self.chosen = gr.Textbox(visible=False)
 
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """The components that a `Listing` fills."""
-        return [self.gallery, self.table, self.ids, self.summary, self.number]
-
-    def show(self, text: str, state: str, kind: str, depth: str, order: str, number: float, request: gr.Request) -> Any:
-        """Return the page of the list that the fields ask for, for `outputs`."""
+    def show(
+        self,
+        text: str,
+        state: str,
+        kind: str,
+        depth: str,
+        order: str,
+        shown: dict[str, Any],
+        event: gr.EventData,
+        request: gr.Request,
+    ) -> Any:
+        """Return what the components show after a field has changed, a page was turned, or the tab was opened."""
+        fields = [text, state, kind, depth, order]
+        step = -1 if event.target is self.before else 1 if event.target is self.after else 0
+        number = page_number(fields, shown, step)
         found = listing(self.store, wanted(state, kind, depth, text), order, number, base_url(request.request))
-        pictures = gr.Gallery(found.pictures, selected_index=None)
-        return pictures, found.rows, found.ids, found.summary, found.number
-
-    def show_first(self, text: str, state: str, kind: str, depth: str, order: str, request: gr.Request) -> Any:
-        """Return the first page."""
-        return self.show(text, state, kind, depth, order, 1, request)
-
-    def show_before(
-        self, text: str, state: str, kind: str, depth: str, order: str, number: float, request: gr.Request
-    ) -> Any:
-        """Return the page before."""
-        return self.show(text, state, kind, depth, order, number - 1, request)
-
-    def show_after(
-        self, text: str, state: str, kind: str, depth: str, order: str, number: float, request: gr.Request
-    ) -> Any:
-        """Return the page after."""
-        return self.show(text, state, kind, depth, order, number + 1, request)
+        now = {"fields": fields, "number": found.number, "ids": found.ids}
+        return gr.Gallery(found.pictures, selected_index=None), found.rows, found.summary, now
 
     def wire(self, tab: gr.Tab, tabs: gr.Tabs) -> None:
         """Connect fields, pages and choices; ``tabs`` turns to the annotation page when a sample is chosen."""
-        filters = [self.text, self.state, self.type, self.depth, self.order]
-        fields = [*filters, self.number]
-        tab.select(self.show, fields, self.outputs, **QUIET)
-        changes = [field.change for field in filters]
-        gr.on(changes, self.show_first, filters, self.outputs, trigger_mode="always_last", **QUIET)
-        self.before.click(self.show_before, fields, self.outputs, **QUIET)
-        self.after.click(self.show_after, fields, self.outputs, **QUIET)
+        fields = [self.text, self.state, self.type, self.depth, self.order]
+        # One event for all that changes the list: of two, the reply to the older could come last and stay.
+        triggers = [tab.select, *(field.change for field in fields), self.before.click, self.after.click]
+        outputs = [self.gallery, self.table, self.summary, self.shown]
+        gr.on(triggers, self.show, [*fields, self.shown], outputs, trigger_mode="always_last", **QUIET)
         for component in (self.gallery, self.table):
-            chosen = component.select(_pick, self.ids, [self.chosen, tabs], **QUIET)
+            chosen = component.select(_pick, self.shown, [self.chosen, tabs], **QUIET)
             chosen.then(None, self.chosen, None, js=OPEN, **QUIET)
 
 
-def _pick(ids: list[str], event: gr.SelectData) -> tuple[str, gr.Tabs]:
-    return picked(ids, event.index), gr.Tabs(selected="annotate")
+def _pick(shown: dict[str, Any], event: gr.SelectData) -> tuple[str, gr.Tabs]:
+    return picked(shown["ids"], event.index), gr.Tabs(selected="annotate")
 
 
 def _choice(label: str, values: Sequence[Any], elem_id: str) -> gr.Dropdown:

@@ -44,10 +44,19 @@ def test_a_page_has_pictures_rows_and_ids_of_the_same_samples(workspace: Workspa
     assert len(first.rows[0]) == len(browse.HEADERS)
 
 
-@pytest.mark.parametrize(("asked", "shown"), [(2, 2), (9, 2), (0, 1), (-3, 1), (None, 1)])
-def test_pages_end_where_the_list_ends(workspace: Workspace, asked: int | None, shown: int) -> None:
+@pytest.mark.parametrize(("asked", "shown"), [(2, 2), (9, 2), (0, 1), (-3, 1)])
+def test_pages_end_where_the_list_ends(workspace: Workspace, asked: int, shown: int) -> None:
     found = browse.listing(workspace.store, SampleFilter(), "added", asked, BASE)
     assert (found.number, len(found.ids)) == (shown, browse.PAGE_SIZE if shown == 1 else 2)
+
+
+def test_a_changed_field_leads_to_the_first_page() -> None:
+    fields = ["cup", "any", "any", "any", "added"]
+    shown = {"fields": fields, "number": 3, "ids": []}
+    assert browse.page_number(fields, shown, 0) == 3  # the tab was opened again
+    assert browse.page_number(fields, shown, 1) == 4
+    assert browse.page_number(["cups", "any", "any", "any", "added"], shown, 1) == 1
+    assert browse.page_number(fields, browse.NOTHING, 0) == 1
 
 
 def test_an_empty_list_says_so(workspace: Workspace) -> None:
