@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserType, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Dialog, Page, expect, sync_playwright
 
 from tests.e2e.desk import Desk
 from tests.pictures import encoded
@@ -28,6 +28,9 @@ VIEWPORT = {"width": 1440, "height": 900}
 SIZE = (480, 640)  # (height, width) of the plain picture
 MARKS_SIZE = (900, 1200)
 MARKS = [(210, 130), (607, 455), (1189, 889)]  # (x, y): centres of blue blocks of 21×21 pixels on grey
+
+
+expect.set_options(timeout=15_000)  # a busy machine is no failure
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

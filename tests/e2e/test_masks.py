@@ -221,7 +221,16 @@ def test_a_mask_becomes_an_outline_only_when_somebody_takes_it(desk: Desk) -> No
     assert taken == rasterize(instance["outline"], SIZE)
     assert abs(taken.iou(Mask.parse(before["instances"][0]["mask"])) - kept) < 1e-9
     assert instance["origin"]["retouched"]
+    corners = sum(map(len, instance["outline"]))
+    assert f"{corners} corners" in str(desk.page.locator(".ws-options").text_content())
     desk.saved()
+
+    desk.page.get_by_label("Simplify").fill("9")  # once more, and thought better of
+    desk.wait("stage.tool.wanted && stage.tool.draft.iou < 1")
+    desk.page.mouse.move(*desk.place(10, 10))
+    desk.keys("Escape")
+    assert not desk.page.evaluate("stage.tool.wanted")
+    assert desk.state()["instances"][0] == instance
     desk.keys("Control+z")
     assert desk.state() == before
 

@@ -31,18 +31,39 @@ export class PolygonTool {
         return this.#rings().length ? "Drag corners · click an edge for a new one · Delete takes one away" : "Click the corners of the object";
     }
 
-    // The outline that can be changed now.
+    // The outline that can be changed now: the draft that somebody asked for, else the instance's own, else the draft.
     #rings() {
         const { active, target } = this.stage;
         if (target === IGNORE || !active) return [];
-        return active.outline.length ? active.outline : this.draft?.id === active.id && this.draft.mask === active.mask ? this.draft.rings : [];
+        return active.outline.length && !this.wanted ? active.outline : this.#current()?.rings ?? [];
+    }
+
+    // The draft, if it is of the mask in work.
+    #current() {
+        const { active } = this.stage;
+        return active && this.draft?.id === active.id && this.draft.mask === active.mask ? this.draft : null;
+    }
+
+    // What the slider says of the outline.
+    get kept() {
+        const draft = this.#current(), { active } = this.stage;
+        if (draft?.iou !== undefined) return `${draft.vertices} corners keep IoU ${draft.iou.toFixed(3)}`;
+        return active?.outline.length ? `${active.outline.flat().length} corners` : "…";
+    }
+
+    // Whether there is a draft that somebody has asked for.
+    get wanted() {
+        const draft = this.#current();
+        return Boolean(draft?.wanted && draft.rings.length);
     }
 
     // Called when the tool is taken and after every change of the state.
     changed() {
         const { active, target, present } = this.stage;
-        if (target === IGNORE || !active || active.outline.length || present.ring || isEmpty(active.mask)) return this.#forget();
-        if (this.draft?.id !== active.id || this.draft.mask !== active.mask) this.trace(this.step);
+        if (target === IGNORE || !active || present.ring || isEmpty(active.mask)) return this.#forget();
+        if (this.#current()) return;
+        if (active.outline.length) this.#forget();
+        else this.trace(this.step);
     }
 
     #forget() {
@@ -56,7 +77,8 @@ export class PolygonTool {
         this.step = step;
         this.controller?.abort();
         const { signal } = (this.controller = new AbortController());
-        this.draft = { ...(this.draft?.id === id ? this.draft : { rings: [] }), id, mask, wanted: wanted || this.draft?.wanted };
+        this.draft = { rings: [], ...this.#current(), id, mask };
+        this.draft.wanted ||= wanted;
         await new Promise(resolve => setTimeout(resolve, wanted ? WAIT : 0));
         if (signal.aborted) return;
         try {
@@ -138,8 +160,15 @@ export class PolygonTool {
     act(action) {
         const { stage } = this, { ring } = stage.present;
         if (action === "accept" && ring) return this.close();
-        if (action === "accept" && this.draft?.wanted && this.#rings() === this.draft.rings) {
+        if (action === "accept" && this.wanted) {
             this.take();
+            return true;
+        }
+        if (action === "cancel" && this.wanted) {
+            this.#forget();
+            this.changed();
+            stage.showOptions();
+            stage.drawMarks();
             return true;
         }
         if (action === "cancel" && ring) {

@@ -29,7 +29,7 @@ export class Toolbar {
 
     // Tooltips with today's keys.
     name() {
-        for (const [id, button] of this.buttons) button.title = id === "fit" ? this.keys.tip(id) : this.keys.tip(id);
+        for (const [id, button] of this.buttons) button.title = this.keys.tip(id);
     }
 
     show() {
@@ -55,9 +55,9 @@ export class Toolbar {
 
     // While a slider here is being dragged it must stay in the page.
     #update() {
-        this.options.querySelector(".ws-value")?.replaceChildren(this.stage.toolName === "polygon" ? this.#kept() : this.#pixels());
+        this.options.querySelector(".ws-value")?.replaceChildren(this.stage.toolName === "polygon" ? this.stage.tool.kept : this.#pixels());
         const use = this.options.querySelector(".ws-use");
-        if (use) use.hidden = !this.stage.tool.draft?.wanted;
+        if (use) use.hidden = !this.stage.tool.wanted;
     }
 
     #pixels() {
@@ -74,18 +74,13 @@ export class Toolbar {
         return el("label", { title: `${this.keys.tip("smaller")}, ${this.keys.tip("larger")}` }, "Size", slider, el("span", { class: "ws-value" }, this.#pixels()));
     }
 
-    #kept() {
-        const { draft } = this.stage.tool;
-        return draft?.iou === undefined ? "…" : `${draft.vertices} corners keep IoU ${draft.iou.toFixed(3)}`;
-    }
-
     #simplify() {
         const { tool } = this.stage, slider = el("input", {
             type: "range", min: 0, max: TOLERANCES.length - 1, "aria-label": "Simplify",
             oninput: event => tool.trace(Number(event.target.value), true), onchange: event => event.target.blur(),
         });
         slider.value = tool.step;
-        const use = el("button", { class: "ws-use", hidden: !tool.draft?.wanted, title: this.keys.tip("accept", "Take this outline"), onclick: () => tool.take() }, "Use this outline");
-        return el("label", { title: "Fewer corners, and how much of the mask they keep" }, "Simplify", slider, el("span", { class: "ws-value" }, this.#kept()), use);
+        const use = el("button", { class: "ws-use", hidden: !tool.wanted, title: this.keys.tip("accept", "Take this outline"), onclick: () => tool.take() }, "Use this outline");
+        return el("label", { title: "Fewer corners, and how much of the mask they keep" }, "Simplify", slider, el("span", { class: "ws-value" }, tool.kept), use);
     }
 }
