@@ -155,7 +155,7 @@ def _episode(model: Any, rng: np.random.Generator, batch: Batch, step: int) -> t
     """Return the mean loss of one to three rounds: a first prompt, then corrections."""
     features = picture_features(model, batch.pixels)
     prompts = first_prompts(rng, batch, outside=step >= MIXED)
-    rounds = int(rng.choice([1, 2, 3], p=[0.3, 0.35, 0.35])) if step >= MIXED else 1
+    rounds = int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2])) if step >= MIXED else 1
     losses = []
     for turn in range(rounds):
         logits, scores = answer(model, features, prompts)
@@ -163,7 +163,7 @@ def _episode(model: Any, rng: np.random.Generator, batch: Batch, step: int) -> t
         losses.append(loss(logits, scores, batch.targets))
         if turn + 1 < rounds:  # the person refines what stands first, or picks what is nearest
             liked = scores.detach() if rng.random() < 0.5 else ious(binary(logits), batch.targets)
-            correct(rng, prompts, batch, best(logits, liked, lone=prompts.lone), keep=bool(rng.random() < 0.8))
+            correct(rng, prompts, batch, best(logits, liked, lone=prompts.lone), keep=bool(rng.random() < 0.75))
     return torch.stack(losses).mean()
 
 
