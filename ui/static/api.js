@@ -1,5 +1,5 @@
 // The server's JSON routes, and in words what to do when one fails.
-export const API = new URL("../api/v1/", import.meta.url); // right under any root path
+const API = new URL("../api/v1/", import.meta.url); // right under any root path
 
 export const imageUrl = id => new URL(`images/${encodeURIComponent(id)}`, API);
 export const samplePath = id => `samples/${encodeURIComponent(id)}`;

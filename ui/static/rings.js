@@ -1,6 +1,6 @@
 // Geometry of outlines: rings of [x, y] in picture coordinates, as immutable arrays.
 
-export const replaced = (rings, ring, changed) => rings.map((other, i) => (i === ring ? changed : other)).filter(one => one.length >= 3);
+const replaced = (rings, ring, changed) => rings.map((other, i) => (i === ring ? changed : other)).filter(one => one.length >= 3);
 
 export const withCorner = (rings, { ring, index }, at) => replaced(rings, ring, rings[ring].map((corner, i) => (i === index ? at : corner)));
 

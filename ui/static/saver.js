@@ -30,12 +30,6 @@ export class Saver {
         for (const [sample, entry] of await this.journal.adopt()) if (!this.entries.has(sample)) this.entries.set(sample, entry);
     }
 
-    // The newest unsaved record of a sample with the revision it was made on, or null.
-    async pending(sample) {
-        await this.adopt();
-        return this.entries.get(sample) ?? null;
-    }
-
     opened(sample, head) {
         this.heads.set(sample, head);
         this.held.delete(sample); // asked again: it may be free to go now
