@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from whyseg.curation.importing import ImportReport, import_images
+from whyseg.curation.importing import import_images
+from whyseg.curation.intake import ImportReport
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Point, ReasoningType
 from whyseg.schemas.errors import UsageError

@@ -86,6 +86,16 @@ class Store:
         self.add_samples([], [sample], author=author)
         return self.head(sample.id)
 
+    def contents(self, sample_ids: list[str]) -> dict[str, set[str]]:
+        """Return the content hashes of all revisions of the samples that are known."""
+        found: dict[str, set[str]] = {}
+        with self.database.read() as session:
+            for start in range(0, len(sample_ids), 500):
+                asked = RevisionRow.sample_id.in_(sample_ids[start : start + 500])
+                for key, content in session.execute(select(RevisionRow.sample_id, RevisionRow.content).where(asked)):
+                    found.setdefault(key, set()).add(content)
+        return found
+
     def image(self, image_id: str) -> Image:
         """Return an image's record; raises ``NotFound``."""
         with self.database.read() as session:

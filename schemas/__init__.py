@@ -9,6 +9,9 @@ from whyseg.schemas.prompt import Box as Box
 from whyseg.schemas.prompt import Point as Point
 from whyseg.schemas.prompt import Prompt as Prompt
 from whyseg.schemas.record import Record as Record
+from whyseg.schemas.release import Release as Release
+from whyseg.schemas.release import ReleaseItem as ReleaseItem
+from whyseg.schemas.release import release_hash as release_hash
 from whyseg.schemas.revision import AuditEntry as AuditEntry
 from whyseg.schemas.revision import Comment as Comment
 from whyseg.schemas.revision import Finding as Finding
@@ -22,10 +25,13 @@ from whyseg.schemas.revision import Suggestion as Suggestion
 from whyseg.schemas.sample import Instance as Instance
 from whyseg.schemas.sample import Origin as Origin
 from whyseg.schemas.sample import Query as Query
+from whyseg.schemas.sample import QueryOrigin as QueryOrigin
 from whyseg.schemas.sample import ReasoningType as ReasoningType
 from whyseg.schemas.sample import Ring as Ring
 from whyseg.schemas.sample import Sample as Sample
+from whyseg.schemas.sample import Split as Split
 from whyseg.schemas.sample import sample_id as sample_id
+from whyseg.schemas.sample import source_key as source_key
 
 __all__ = [
     "AuditEntry",
@@ -41,17 +47,23 @@ __all__ = [
     "Point",
     "Prompt",
     "Query",
+    "QueryOrigin",
     "Reason",
     "ReasoningType",
     "Record",
+    "Release",
+    "ReleaseItem",
     "Review",
     "Revision",
     "Ring",
     "Sample",
+    "Split",
     "State",
     "Suggestion",
     "canonical_json",
     "content_hash",
+    "release_hash",
     "sample_id",
+    "source_key",
     "union",
 ]

@@ -2,11 +2,11 @@
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from whyseg.schemas.canonical import canonical_json
+from whyseg.schemas.canonical import canonical_json, content_hash
 from whyseg.schemas.errors import InvalidRecord, SizeMismatch
 from whyseg.schemas.image import Sha256
 from whyseg.schemas.mask import Mask, Side, union
@@ -54,12 +54,24 @@ def as_reasoning_type(name: object) -> object:
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
 
+Split = Literal["train", "validation", "test"]
+
+
+class QueryOrigin(Record):
+    """Who wrote a question, and how far a person moved it from a model's draft (0 not at all … 1 nothing is left)."""
+
+    kind: Literal["human", "import", "model"] = "human"
+    model: str | None = None
+    edit_distance: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class Query(Record):
     """The implicit question: a sentence or a phrase, and paraphrases of it."""
 
     text: Text
     is_sentence: bool = True
     alternates: tuple[Text, ...] = ()
+    origin: QueryOrigin = QueryOrigin()
 
 
 class Origin(Record):
@@ -86,6 +98,15 @@ class Instance(Record):
     prompt: Prompt = Prompt()
     outline: tuple[Ring, ...] = ()
     origin: Origin
+    source_id: Annotated[str, Field(max_length=200)] = ""  # its id in the source, such as a COCO annotation's
+
+
+def source_key(data: Any) -> str:
+    """Return the key of a source record that has none of its own: 16 hexadecimal characters of its content's hash.
+
+    Names and ids do not belong into ``data``, plain JSON: the same content then is the same sample wherever it lies.
+    """
+    return content_hash(data).removeprefix("sha256:")[:16]
 
 
 def sample_id(source: str, image_id: str, source_record: str) -> str:
@@ -108,6 +129,8 @@ class Sample(Record):
     image_id: Sha256
     source: str  # what brought it: annotation, images, reasonseg, …
     source_record: str  # its key there
+    source_name: Annotated[str, Field(max_length=1000)] = ""  # what the source calls it: a file's name, an id
+    split: Split | None = None  # where the source has put it; releases follow
     size: tuple[Side, Side]
     query: Query | None = None
     instances: tuple[Instance, ...] = ()
@@ -135,10 +158,13 @@ class Sample(Record):
         return self
 
     @classmethod
-    def start(cls, image_id: str, size: tuple[int, int], *, source: str, source_record: str) -> Self:
-        """Build the empty sample of a source record."""
-        key = sample_id(source, image_id, source_record)
-        return cls(id=key, image_id=image_id, source=source, source_record=source_record, size=size)
+    def start(cls, image_id: str, size: tuple[int, int], *, source: str, source_record: str, **fields: Any) -> Self:
+        """Build the sample of a source record; ``fields`` are those that it has from the start.
+
+        Raises ``InvalidRecord`` for fields that no sample can hold.
+        """
+        keys = {"image_id": image_id, "source": source, "source_record": source_record}
+        return cls.parse({"id": sample_id(**keys), **keys, "size": size, **fields})
 
     def target(self) -> Mask:
         """Return the union of the instances' masks."""

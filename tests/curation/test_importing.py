@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import encoded, pixels, turned
-from whyseg.curation import importing, verify
-from whyseg.curation.importing import ImportReport, Refusal, import_images
+from whyseg.curation import intake, sources, verify
+from whyseg.curation.importing import import_images
+from whyseg.curation.intake import ImportReport
 from whyseg.curation.queries import SampleFilter
+from whyseg.curation.sources import Refusal
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import StoreUnavailable, UsageError
 
@@ -68,7 +70,7 @@ def test_a_second_run_adds_nothing_and_changes_nothing(workspace: Workspace, tmp
 def test_pictures_recorded_together_come_in_once_and_in_order(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "_TOGETHER", 2)
+    monkeypatch.setattr(intake, "TOGETHER", 2)
     source = folder(tmp_path / "in", {f"{i}.png": picture(i % 5) for i in range(10)})  # 5–9 repeat 0–4
     assert counts(import_images(workspace, source, author="ann")) == (5, 5, 0, 0)
     assert names(workspace) == [f"{i}.png" for i in range(5)]
@@ -268,7 +270,7 @@ def test_a_file_that_cannot_be_read_is_refused(
         return real(path, mode)
 
     monkeypatch.setattr(Path, "open", refusing)
-    monkeypatch.setattr(importing, "MAX_FILE_BYTES", 2 * len(picture(1)))
+    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 2 * len(picture(1)))
     (source / "huge.png").write_bytes(bytes(1000))
     report = import_images(workspace, source, author="ann")
     assert report.refused == (

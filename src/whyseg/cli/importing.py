@@ -29,7 +29,9 @@ def images(
     json: JsonOption = False,
 ) -> None:
     """Take in pictures, each with an empty sample to work on; safe to repeat. Exit 1 when a file was refused."""
-    from whyseg.curation.importing import ImportReport, import_images, require_source
+    from whyseg.curation.importing import import_images
+    from whyseg.curation.intake import ImportReport
+    from whyseg.curation.sources import require_source
     from whyseg.curation.workspace import Workspace
 
     for path in paths:
