@@ -10,7 +10,8 @@ information, with the model itself, which on a CPU has no time for 20 users.
     total      from the press of the button to the frame after the mask was painted (stock: to the picture's decoding)
     fetch      the round trip as the page sees it; transport is fetch less what the server says it worked and waited
     rest       total less the decoder's own milliseconds
-    paint      decoding the run lengths and painting
+    paint      decoding the run lengths and painting the changed part of the canvas
+    page       what else the page does before the frame: list of instances, buttons, journal
 
 Needs Chromium on the PATH, playwright, and the ``demo`` extra for the photograph. Nothing is asserted; figures, budgets
 and machine are printed and written as JSON.
@@ -335,7 +336,7 @@ def show(result: dict[str, Any]) -> None:
     """Print everything as tables."""
     print(line(result["machine"]))
     print(f"{result['browser']}; {result['segmenter']['reason']} {result['clicks']} clicks a row; ms, p50/p95\n")
-    names = ["total", "model", "rest", "fetch", "wait", "enlarge", "rle", "transport", "paint"]
+    names = ["total", "model", "rest", "fetch", "wait", "enlarge", "rle", "transport", "paint", "page"]
     print(f"{'':<32}" + "".join(f"{name:>14}" for name in names))
     for kind, title in TITLES.items():
         for size, row in result[kind].items():

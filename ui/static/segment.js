@@ -85,13 +85,14 @@ export class Prompter {
             const reply = await this.#click(this.client, seq, prompt, refine, signal);
             if (seq !== this.seq || !reply) return; // a newer prompt is under way
             if (stage.segmenter.name === "loading") await stage.desk.learn(); // an answer means that it is there now
-            const answered = performance.now(), newest = maskOfCrop(reply.best, stage.size);
+            const answered = performance.now(), newest = maskOfCrop(reply.best, stage.size), decoded = performance.now() - answered;
             this.candidates.set(seq, reply.scores.map((_, k) => (k ? null : Promise.resolve(newest))));
             const answer = { seq, scores: reply.scores, chosen: 0 };
             const work = { base: newest, answer, boxAt, trail: this.#extended(trail, count, seq, 0) };
             this.pending = null;
             stage.commit(withInstance(stage.present, this.#answered(find(stage.present, id), id, { prompt, work }, newest, base)));
-            this.#measure({ seq, fetch: answered - started, paint: performance.now() - answered, ...reply.ms }, started);
+            const painting = decoded + stage.repainted, page = performance.now() - answered - painting;
+            this.#measure({ seq, fetch: answered - started, paint: painting, page, ...reply.ms }, started);
             this.#fetchOthers(answer);
         } catch (error) {
             if (error.name === "AbortError" || seq !== this.seq) return;

@@ -259,8 +259,9 @@ export class Stage {
     }
 
     #repaint() {
-        const changed = this.layers.sync(this.present, this.hidden);
+        const started = performance.now(), changed = this.layers.sync(this.present, this.hidden);
         if (changed) this.paintMasks(changed);
+        this.repainted = performance.now() - started; // milliseconds
         this.drawMarks();
     }
 
