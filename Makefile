@@ -20,7 +20,7 @@ setup: $(READY) ## make .venv with everything that demo and tests need
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[demo,train,test]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[demo,similarity,train,test]"
 	$(BIN)/python -m pip check
 	@touch $@
 

@@ -16,7 +16,7 @@ from sqlalchemy.sql.expression import column, table
 
 from whyseg.schemas.errors import CorruptStore, InvalidRecord, StoreUnavailable, UsageError
 
-HEAD = "0001"  # the newest migration
+HEAD = "0002"  # the newest migration
 BUSY_SECONDS = 30
 WRITER_LOCK = 0x77687973  # "whys": the advisory lock's number
 

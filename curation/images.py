@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PilImage
@@ -41,6 +42,8 @@ PICTURE_SUFFIXES = frozenset(_SUFFIXES) | RAW_SUFFIXES | {
     ".svg", ".svgz", ".tga", ".xcf",
 }  # fmt: skip
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\x00", b"MM\x00*")  # those that no text begins with
+
+_PORTABLE = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 
 _MAGIC = (  # files that people take for pictures, or that hold some
     (0, b"%PDF", "PDF"),
@@ -162,6 +165,24 @@ def examine(data: bytes, name: str) -> tuple[Image, tuple[str, ...]]:
         file_name=printable(name),
     )
     return image, decoded.notes + _suffix_notes(decoded.format, name)
+
+
+def portable(data: bytes, name: str) -> tuple[bytes, str]:
+    """Return a picture as a file that every reader sees upright and in 8 bits, and that file's suffix.
+
+    These are the original bytes where its header says that readers agree on them, else a PNG of the upright pixels.
+    Raises ``RefusedImage`` as `read_upright` does.
+    """
+    with _refusing(data, name):
+        picture = PilImage.open(io.BytesIO(data), formats=FORMATS)
+        suffix = _PORTABLE.get(picture.format or "")
+        plain = picture.mode in ("RGB", "L", "P") and not picture.has_transparency_data
+        wide = _raw_mode(picture).endswith(("16L", "16B", "16N"))
+        still = picture.format == "MPO" or not getattr(picture, "is_animated", False)
+        if suffix and plain and still and not wide and _exif_orientation(picture)[0] == 1:
+            return data, suffix
+        pixels = read_upright(data, name).pixels
+    return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes(), ".png"
 
 
 def has_picture_suffix(name: str) -> bool:

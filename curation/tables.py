@@ -89,6 +89,28 @@ class FindingRow(Base):
     body: Mapped[str] = mapped_column(Text)
 
 
+class ReleaseRow(Base):
+    """A release; never updated, never deleted."""
+
+    __tablename__ = "releases"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[str]
+    body: Mapped[str] = mapped_column(Text)  # the record as JSON
+
+
+class ReleaseItemRow(Base):
+    """One frozen revision of a release."""
+
+    __tablename__ = "release_items"
+    release: Mapped[str] = mapped_column(ForeignKey("releases.name"), primary_key=True)
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), primary_key=True)
+    image_id: Mapped[str] = mapped_column(ForeignKey("images.id"))
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+    content: Mapped[str]
+    split: Mapped[str]
+    __table_args__ = (Index("release_items_by_image", "release", "split", "image_id", "sample_id"),)
+
+
 class LeaseRow(Base):
     """A claim on a sample; whoever finds it expired may replace it."""
 

@@ -1,0 +1,214 @@
+"""A release out of a workspace: streamed part by part into a hidden folder, which takes its name when it is complete.
+
+A part is a few samples and whatever files a format makes of them. A finished part leaves a receipt; an export that was
+killed goes on with the parts that have none, and ends in the same bytes. Memory does not grow with the release.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Protocol
+
+from whyseg import __version__
+from whyseg.curation.blobs import sync_folder, write_atomically
+from whyseg.curation.images import portable
+from whyseg.curation.releases import Releases
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas import Image, Release, ReleaseItem, Review, Sample, Split, content_hash
+from whyseg.schemas.errors import CorruptStore, StoreUnavailable, UsageError
+from whyseg.schemas.record import Record
+
+REPORT = "export-report.jsonl"  # a name that no reader of a dataset takes for data
+_RECEIPTS = ".receipts"
+_PER_PART = 100
+
+
+class Loss(Record):
+    """What a format could not carry of a sample; ``iou``: how much of its mask it keeps, where that is less than 1."""
+
+    sample_id: str
+    what: str
+    iou: float | None = None
+
+
+class ExportReport(Record):
+    """What an export did. ``limits``: what the format carries of no sample; ``losses``: what it lost of single ones."""
+
+    format: str
+    release: str
+    hash: str
+    out: str
+    samples: int
+    written: int  # samples less those that the format cannot hold at all
+    limits: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One sample of a release on its way out."""
+
+    sample: Sample
+    split: Split
+    image: Image
+    reviews: tuple[Review, ...]
+    read: Callable[[], bytes]  # the original file
+
+    @cached_property
+    def picture(self) -> tuple[bytes, str]:
+        """The picture as a file that every reader sees upright and in 8 bits, and its suffix; see `images.portable`."""
+        return portable(self.read(), self.image.file_name)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some consecutive items of a release, and the name of what is made of them."""
+
+    name: str
+    items: tuple[ReleaseItem, ...]
+
+
+class Writer(Protocol):
+    """A format: how a release is cut into parts, and what becomes of a part and of the whole."""
+
+    format: str
+    limits: tuple[str, ...]
+
+    def options(self) -> dict[str, object]:
+        """Return what of the user's choice changes the bytes, as plain JSON."""
+        ...
+
+    def plan(self, items: Sequence[ReleaseItem]) -> list[Part]:
+        """Cut the items, which come by split, image and sample, into parts; the same items, the same parts."""
+        ...
+
+    def write(self, part: Part, rows: Iterator[Row], folder: Path) -> tuple[int, list[Loss]]:
+        """Write a part's files below ``folder``, over whatever a killed run left; return samples written and losses."""
+        ...
+
+    def finish(self, release: Release, parts: Sequence[Part], folder: Path) -> None:
+        """Write what speaks of all parts; called again when a run was killed within it."""
+        ...
+
+
+def export(
+    workspace: Workspace,
+    name: str,
+    out: Path,
+    writer: Writer,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ExportReport:
+    """Write a release to the new folder ``out``; what a killed run of the same export has finished is kept.
+
+    ``progress`` gets the samples done and their number. When ``out`` holds this very export already, its report is
+    returned and nothing is written. Raises ``NotFound`` for the release, ``UsageError`` when ``out`` holds something
+    else, ``StoreUnavailable`` when the disk refuses.
+    """
+    releases = Releases(workspace)
+    release = releases.get(name)
+    head = ExportReport(
+        format=writer.format,
+        release=name,
+        hash=release.hash,
+        out=str(out),
+        samples=release.samples,
+        written=0,
+        limits=writer.limits,
+    )
+    key = content_hash([__version__, head.format, name, release.hash, writer.options()])
+    if done := _finished(out, key):
+        return done
+    work = out.absolute().parent / f".{out.name}.{key.removeprefix('sha256:')[:16]}"
+    try:
+        receipts = _Receipts(work / _RECEIPTS)
+        parts = writer.plan(releases.items(name))
+        count = 0
+        for part in parts:
+            if not receipts.has(part):
+                written, losses = writer.write(part, _rows(workspace, releases, part), work)
+                receipts.give(part, written, losses)
+            count += len(part.items)
+            progress(count, release.samples)
+        writer.finish(release, parts, work)
+        report = receipts.report(head, parts)
+        _publish(work, out, key, report)
+    except OSError as error:
+        raise StoreUnavailable(f"{out} cannot be written: {error.strerror or error}") from error
+    return report
+
+
+def plan_evenly(items: Sequence[ReleaseItem], size: int = _PER_PART) -> list[Part]:
+    """Cut items into parts of ``size``, the last one smaller."""
+    return [Part(f"{start // size:06d}", tuple(items[start : start + size])) for start in range(0, len(items), size)]
+
+
+def _rows(workspace: Workspace, releases: Releases, part: Part) -> Iterator[Row]:
+    store, blobs = workspace.store, workspace.blobs
+    image: Image | None = None
+    for item, revision in zip(part.items, releases.revisions(part.items), strict=True):
+        if image is None or image.id != item.image_id:
+            image = store.image(item.image_id)
+        sample = revision.sample
+        if sample.content_hash() != item.content:
+            raise CorruptStore(f"sample {sample.id} is not what was frozen: expected content {item.content}")
+        reviews = tuple(review for review in store.reviews(sample.id) if review.revision_id == item.revision_id)
+        yield Row(sample, item.split, image, reviews, partial(blobs.read, image.id))
+
+
+class _Receipts:
+    """What is known of the finished parts of an export."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def has(self, part: Part) -> bool:
+        return (self.folder / part.name).exists()
+
+    def give(self, part: Part, written: int, losses: list[Loss]) -> None:
+        lines = [json.dumps(written), *(loss.model_dump_json() for loss in losses)]
+        write_atomically(self.folder / part.name, "\n".join(lines).encode())
+
+    def report(self, head: ExportReport, parts: Sequence[Part]) -> ExportReport:
+        written, losses = 0, list[Loss]()
+        for part in parts:
+            first, *rest = (self.folder / part.name).read_text().splitlines()
+            written += json.loads(first)
+            losses += [Loss.parse(line) for line in rest]
+        return head.model_copy(update={"written": written, "losses": tuple(losses)})
+
+
+def _finished(out: Path, key: str) -> ExportReport | None:
+    """Return the report of the export that a folder holds; None where there is nothing yet."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    try:
+        first, *losses = (out / REPORT).read_text().splitlines()
+        head = json.loads(first)
+        if head.pop("key") == key:
+            found = tuple(Loss.parse(line) for line in losses)
+            return ExportReport.parse({**head, "out": str(out)}).model_copy(update={"losses": found})
+    except (OSError, ValueError, KeyError, AttributeError):
+        pass  # something else lies there
+    raise UsageError(f"{out} is there already and holds something else; give a new or empty folder")
+
+
+def _publish(work: Path, out: Path, key: str, report: ExportReport) -> None:
+    head = {"key": key, **report.model_dump(mode="json", exclude={"losses", "out"})}
+    lines = [json.dumps(head, ensure_ascii=False), *(loss.model_dump_json() for loss in report.losses)]
+    write_atomically(work / REPORT, ("\n".join(lines) + "\n").encode())
+    shutil.rmtree(work / _RECEIPTS)
+    for folder, _, names in os.walk(work):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(folder))
+    if out.exists():
+        out.rmdir()  # empty, as was seen
+    os.rename(work, out)
+    sync_folder(out.absolute().parent)
