@@ -3,6 +3,7 @@
 import { IGNORE } from "./layers.js";
 
 const STRIPES = 6; // device pixels of the ignore region's hatching
+const STRIP = 16; // columns that are turned together: a cache line of pixels
 
 export function paintPicture(canvas, view, picture) {
     const context = canvas.getContext("2d"), scale = view.k * view.dpr;
@@ -22,48 +23,106 @@ export function paintMasks(canvas, view, [height, width], entries, alpha, area =
     const w = within(Math.ceil(area[2] * scale + ox) + line, canvas.width) - left;
     const h = within(Math.ceil(area[3] * scale + oy) + line, canvas.height) - top;
     if (w <= 0 || h <= 0) return;
-    const context = canvas.getContext("2d"), image = context.createImageData(w, h), pixels = new Uint32Array(image.data.buffer);
+    const context = canvas.getContext("2d"), image = context.createImageData(w, h);
     if (entries.length) {
         // One row and column more on each side, so that an outline at the edge of the area knows its neighbours.
         const grid = { left: left - line, top: top - line, w: w + 2 * line, h: h + 2 * line };
-        const marks = markPixels(grid, entries, scale, ox, oy, [height, width]);
-        colourPixels(pixels, w, h, marks, grid.w, line, coloursOf(entries, alpha), left + top);
+        const columns = columnsOf(grid, entries, scale, ox, oy, [height, width]);
+        turn(coloured(columns, grid.h, line, coloursOf(entries, alpha), left + top), new Uint32Array(image.data.buffer), w, h, grid.h, line);
     }
     context.putImageData(image, left, top);
 }
 
-let buffer = new Uint16Array(0); // kept from one painting to the next: making it anew costs more than filling it
-
-// For each screen pixel of the grid, which entry lies there: its place in `entries` plus 1; later ones lie above.
-function markPixels({ left, top, w, h }, entries, scale, ox, oy, [height, width]) {
-    if (buffer.length < w * h) buffer = new Uint16Array(w * h);
-    const marks = buffer.subarray(0, w * h).fill(0);
+// For each screen column of the grid what lies there: [mark, from, to, …] in ascending rows, touching ones of one mark
+// joined. A mark is an entry's place in `entries` plus 1; later entries lie above.
+function columnsOf({ left, top, w, h }, entries, scale, ox, oy, [height, width]) {
     const columns = Int32Array.from({ length: w }, (_, i) => Math.floor((left + i + 0.5 - ox) / scale));
     const rows = Int32Array.from({ length: h }, (_, j) => Math.floor((top + j + 0.5 - oy) / scale));
-    const places = new Int32Array(w);
+    const found = Array.from({ length: w }, () => []);
     entries.forEach(({ layer }, index) => {
-        const from = lowest(rows, Math.max(0, layer.y)), to = lowest(rows, Math.min(height, layer.y + layer.h));
         const start = lowest(columns, Math.max(0, layer.x)), end = lowest(columns, Math.min(width, layer.x + layer.w));
-        if (layer.spans) return markSpans(marks, w, start, end, layer, columns, rows, index + 1);
-        for (let i = start; i < end; i++) places[i] = columns[i] * layer.tall;
-        for (let j = from; j < to; j++) markRow(marks, j * w, start, end, layer.bytes, places, rows[j], index + 1);
+        const from = lowest(rows, Math.max(0, layer.y)), to = lowest(rows, Math.min(height, layer.y + layer.h));
+        for (let i = start; i < end; i++) {
+            if (layer.spans) addSpans(found, i, layer, columns[i] - layer.x, rows, index + 1);
+            else addBytes(found, i, layer.bytes, columns[i] * layer.tall, rows, from, to, index + 1);
+        }
     });
-    return marks;
+    return found;
 }
 
 // Looks only at the picture's columns that the screen shows, and at no byte of the picture.
-function markSpans(marks, w, start, end, { x, first, spans }, columns, rows, mark) {
-    for (let i = start; i < end; i++) {
-        const column = columns[i] - x, stop = first[column + 1];
-        for (let s = first[column]; s < stop; s += 2) {
-            const to = lowest(rows, spans[s + 1]) * w + i;
-            for (let at = lowest(rows, spans[s]) * w + i; at < to; at += w) marks[at] = mark;
-        }
+function addSpans(found, i, { first, spans }, column, rows, mark) {
+    for (let s = first[column], stop = first[column + 1]; s < stop; s += 2) add(found, i, mark, lowest(rows, spans[s]), lowest(rows, spans[s + 1]));
+}
+
+function addBytes(found, i, bytes, column, rows, from, to, mark) {
+    for (let j = from; j < to; j++) {
+        if (bytes[column + rows[j]] === 0) continue;
+        const start = j;
+        while (j < to && bytes[column + rows[j]] !== 0) j++;
+        add(found, i, mark, start, j);
     }
 }
 
-function markRow(marks, at, start, end, bytes, places, row, mark) {
-    for (let i = start; i < end; i++) if (bytes[places[i] + row] !== 0) marks[at + i] = mark;
+// Lays one stretch over what a column has.
+function add(found, i, mark, from, to) {
+    if (from >= to) return;
+    const list = found[i], last = list.length - 1;
+    if (last < 0 || list[last] < from) return void list.push(mark, from, to);
+    if (list[last] === from) {
+        if (list[last - 2] === mark) list[last] = to;
+        else list.push(mark, from, to);
+        return;
+    }
+    const above = [], below = [];
+    for (let k = 0; k < list.length; k += 3) {
+        if (list[k + 1] < from) above.push(list[k], list[k + 1], Math.min(from, list[k + 2]));
+        if (list[k + 2] > to) below.push(list[k], Math.max(to, list[k + 1]), list[k + 2]);
+    }
+    found[i] = [...above, mark, from, to, ...below];
+}
+
+let buffer = new Uint32Array(0); // kept from one painting to the next: making it anew costs more than filling it
+
+// The pixels of the columns, one after the other: stretches are filled at once, and outlined where another mark is next.
+function coloured(columns, tall, line, { fills, edges, hatched }, phase) {
+    if (buffer.length < columns.length * tall) buffer = new Uint32Array(columns.length * tall);
+    const pixels = buffer.subarray(0, columns.length * tall).fill(0);
+    for (let i = line; i < columns.length - line; i++) {
+        const list = columns[i], at = i * tall;
+        for (let k = 0; k < list.length; k += 3) {
+            const mark = list[k], from = list[k + 1], to = list[k + 2], edge = edges[mark];
+            if (!hatched[mark]) pixels.fill(fills[mark], at + from, at + to);
+            else for (let j = from; j < to; j++) if (((i + j - 2 * line + phase) / STRIPES) & 1) pixels[at + j] = fills[mark];
+            pixels.fill(edge, at + from, at + Math.min(to, from + line));
+            pixels.fill(edge, at + Math.max(from, to - line), at + to);
+            outline(pixels, at, columns[i - line], mark, from, to, edge);
+            outline(pixels, at, columns[i + line], mark, from, to, edge);
+        }
+    }
+    return pixels;
+}
+
+// Outlines those rows of a stretch beside which a column has another mark, or none.
+function outline(pixels, at, beside, mark, from, to, edge) {
+    let row = from;
+    for (let k = 0; k < beside.length && row < to; k += 3) {
+        if (beside[k] !== mark || beside[k + 2] <= row) continue;
+        if (beside[k + 1] > row) pixels.fill(edge, at + row, at + Math.min(to, beside[k + 1]));
+        row = beside[k + 2];
+    }
+    if (row < to) pixels.fill(edge, at + row, at + to);
+}
+
+// From columns to rows, a few columns at a time, so that both stay in the processor's cache.
+function turn(columns, pixels, w, h, tall, line) {
+    for (let left = 0; left < w; left += STRIP) {
+        const right = Math.min(w, left + STRIP);
+        for (let j = 0; j < h; j++) {
+            let at = (left + line) * tall + line + j;
+            for (let to = j * w + left, end = j * w + right; to < end; to++, at += tall) pixels[to] = columns[at];
+        }
+    }
 }
 
 // The first place in an ascending list whose value is not below `value`.
@@ -75,19 +134,6 @@ function lowest(list, value) {
         else to = middle;
     }
     return from;
-}
-
-function colourPixels(pixels, w, h, marks, stride, line, { fills, edges, hatched }, phase) {
-    const above = line * stride;
-    for (let j = 0; j < h; j++) {
-        let at = (j + line) * stride + line;
-        for (let i = 0, to = j * w; i < w; i++, at++, to++) {
-            const mark = marks[at];
-            if (mark === 0) continue;
-            if (marks[at - line] !== mark || marks[at + line] !== mark || marks[at - above] !== mark || marks[at + above] !== mark) pixels[to] = edges[mark];
-            else if (hatched[mark] === 0 || ((i + j + phase) / STRIPES) & 1) pixels[to] = fills[mark];
-        }
-    }
 }
 
 // The entries' colours by their mark, as pixels of a canvas have them.
