@@ -33,6 +33,7 @@ def test_the_form_is_saved_and_comes_back(desk: Desk, make_desk: Callable[[], De
     assert record["query"] == {
         "text": "what keeps the drink warm?", "is_sentence": False,
         "alternates": ["which thing holds heat?", "where is it warm?"],
+        "origin": {"kind": "human", "model": None, "edit_distance": None},
     }  # fmt: skip
     assert (record["reasoning_type"], record["depth"]) == ("commonsense", 2)
     assert record["hops"] == ["drinks are served in cups", "the cup steams"]

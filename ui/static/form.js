@@ -3,6 +3,7 @@
 import { MAX_DEPTH } from "./sample.js";
 
 const SETTLE = 3000; // milliseconds after which fields that do not show what they should are reported
+const HUMAN = { kind: "human", model: null, edit_distance: null };
 const FIELDS = ["query", "kind", "alternates", "type", "hops", "no-target"];
 
 const field = (name, inside) => document.querySelector(`#ws-${name} ${inside}`);
@@ -96,7 +97,7 @@ export class Form {
     #questionOf(read) {
         const same = name => read[name] === this.filled[name], { given } = this, text = read.query.trim();
         const unchanged = same("query") && same("kind") && same("alternates");
-        const query = unchanged ? given.query : text ? { text, is_sentence: read.kind !== "phrase", alternates: lines(read.alternates) } : null;
+        const query = unchanged ? given.query : text ? { text, is_sentence: read.kind !== "phrase", alternates: lines(read.alternates), origin: HUMAN } : null;
         const hops = same("hops") ? given.hops : lines(read.hops).slice(0, MAX_DEPTH);
         const depth = same("hops") ? given.depth : hops.length || (given.hops.length ? null : given.depth); // a source may give a depth alone
         return { query, hops, depth, reasoning_type: read.type, no_target: read["no-target"] };

@@ -20,7 +20,7 @@ export function stateOf(sample) {
 
 // The record of a state; `question` has the fields that the form fills.
 export function recordOf(sample, state, question) {
-    const instances = state.instances.map(({ work, ...instance }) => instance);
+    const instances = state.instances.map(({ work, ...instance }) => ({ source_id: "", ...instance }));
     const ignore = state.ignore && !isEmpty(state.ignore) ? state.ignore : null;
     return { ...sample, ...question, instances, ignore };
 }
