@@ -36,7 +36,6 @@ from typing import Any
 import cv2
 import httpx
 import numpy as np
-from pycocotools import mask as coco
 
 from benchmarks.click_apps import cached_segmenter
 from benchmarks.machine import describe, line
@@ -44,6 +43,7 @@ from whyseg.curation.demo import PHOTOS
 from whyseg.curation.importing import import_images
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.segmenters.base import Proposal
+from whyseg.curation.segmenters.crops import encode_crop
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Point, Prompt, Sample
 
@@ -290,8 +290,7 @@ def encoding(proposals: Sequence[Proposal]) -> float:
     """Return the milliseconds that the crops of proposals and their run lengths take."""
     start = time.perf_counter()
     for proposal in proposals:
-        _, pixels = proposal.crop()
-        coco.encode(np.asfortranarray(pixels).view(np.uint8))
+        encode_crop(proposal)
     return 1e3 * (time.perf_counter() - start)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from whyseg.curation.segmenters.base import Proposal
+from whyseg.curation.segmenters.enlarge import LogitsProposal
 from whyseg.schemas import Mask
 from whyseg.schemas.errors import InvalidRecord
 from whyseg.schemas.record import Record
@@ -39,10 +40,19 @@ def mask_from_crop(size: tuple[int, int], bbox: tuple[int, int, int, int], count
 def encode_crop(proposal: Proposal) -> tuple[Crop, float, float]:
     """Return a proposal's crop, and the seconds that enlarging and encoding it took."""
     start = time.monotonic()
-    bbox, pixels = proposal.crop()
-    enlarged = time.monotonic()
-    if not pixels.size:
-        bbox, pixels = (0, 0, 1, 1), np.zeros((1, 1), bool)
-    counts = coco.encode(np.asfortranarray(pixels).view(np.uint8))["counts"].decode()
-    encoded = time.monotonic()
-    return Crop(score=proposal.score, bbox=bbox, counts=counts), enlarged - start, encoded - enlarged
+    if isinstance(proposal, LogitsProposal):  # its runs cost a third of its pixels
+        bbox, runs = proposal.runs()
+        enlarged = time.monotonic()
+        rle = (
+            coco.frPyObjects({"size": [bbox[3], bbox[2]], "counts": runs.tolist()}, bbox[3], bbox[2])
+            if bbox[2]
+            else None
+        )
+    else:
+        bbox, pixels = proposal.crop()
+        enlarged = time.monotonic()
+        rle = coco.encode(np.asfortranarray(pixels).view(np.uint8)) if pixels.size else None
+    if rle is None:
+        bbox, rle = (0, 0, 1, 1), Mask.empty((1, 1)).coco()
+    crop = Crop(score=proposal.score, bbox=bbox, counts=rle["counts"].decode())
+    return crop, enlarged - start, time.monotonic() - enlarged

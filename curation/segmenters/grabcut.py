@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whyseg.curation.segmenters.base import BoolArray, Embedding, FloatArray, Proposal, RgbArray
-from whyseg.curation.segmenters.enlarge import mask_crop
+from whyseg.curation.segmenters.enlarge import mask_runs, pixels_of
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import ModelFailed
 
@@ -48,7 +48,7 @@ class GrabCutProposal:
 
     def crop(self) -> tuple[tuple[int, int, int, int], BoolArray]:
         """Return ((x, y, width, height), bool (height, width) in column order): the mask within the box it fills."""
-        return mask_crop(np.ascontiguousarray(self.mask.T, np.float32) - np.float32(0.5), self.size)
+        return pixels_of(*mask_runs(np.ascontiguousarray(self.mask.T, np.float32) - np.float32(0.5), self.size))
 
 
 class GrabCutSegmenter:

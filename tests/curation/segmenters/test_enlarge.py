@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whyseg.curation.segmenters.base import BoolArray, FloatArray
-from whyseg.curation.segmenters.enlarge import LogitsProposal, fitted, mask_crop
+from whyseg.curation.segmenters.enlarge import LogitsProposal, fitted, mask_runs, pixels_of
 
 
 def whole(crop: tuple[tuple[int, int, int, int], BoolArray], size: tuple[int, int]) -> BoolArray:
@@ -13,6 +13,13 @@ def whole(crop: tuple[tuple[int, int, int, int], BoolArray], size: tuple[int, in
     mask = np.zeros(size, bool)
     mask[y : y + height, x : x + width] = pixels
     return mask
+
+
+def crop(field: FloatArray, size: tuple[int, int]) -> tuple[tuple[int, int, int, int], BoolArray]:
+    box, runs = mask_runs(field, size)
+    assert (runs[1:] > 0).all()  # no run of length 0 but the first
+    assert runs.sum() == box[2] * box[3]
+    return pixels_of(box, runs)
 
 
 def interpolated(logits: FloatArray, size: tuple[int, int]) -> FloatArray:
@@ -34,7 +41,7 @@ def test_enlarging_equals_torchs_interpolation_but_where_that_is_zero(
     rng = np.random.default_rng(seed)
     logits = (rng.normal(size=shape) - rng.uniform(0, 2)).astype(np.float32)
     expected = interpolated(logits, size)
-    mask = whole(mask_crop(np.ascontiguousarray(logits.T), size), size)
+    mask = whole(crop(np.ascontiguousarray(logits.T), size), size)
     clear = np.abs(expected) > 1e-4  # nearer to the threshold the two may round differently
     np.testing.assert_array_equal(mask[clear], expected[clear] > 0)
 
@@ -42,7 +49,7 @@ def test_enlarging_equals_torchs_interpolation_but_where_that_is_zero(
 def test_the_box_is_tight_and_the_pixels_are_in_column_order() -> None:
     logits = np.full((8, 8), -1, np.float32)
     logits[2:4, 5] = 3
-    (x, y, width, height), pixels = mask_crop(np.ascontiguousarray(logits.T), (80, 160))
+    (x, y, width, height), pixels = crop(np.ascontiguousarray(logits.T), (80, 160))
     assert pixels.shape == (height, width)
     assert pixels.flags.f_contiguous
     assert pixels.any(0).all()
@@ -53,7 +60,7 @@ def test_the_box_is_tight_and_the_pixels_are_in_column_order() -> None:
 
 
 def test_a_mask_of_no_pixel_has_an_empty_box() -> None:
-    bbox, pixels = mask_crop(np.full((8, 8), -1, np.float32), (80, 160))
+    bbox, pixels = crop(np.full((8, 8), -1, np.float32), (80, 160))
     assert bbox == (0, 0, 0, 0)
     assert pixels.size == 0
 
@@ -61,7 +68,7 @@ def test_a_mask_of_no_pixel_has_an_empty_box() -> None:
 def test_a_sample_between_two_pixels_of_a_smaller_image_may_leave_no_pixel() -> None:
     logits = np.full((9, 9), -9, np.float32)
     logits[4, 3] = 0.1  # pixels of a 4 × 4 image lie at samples 0.625, 2.875, 5.125, 7.375: none near (3, 4)
-    assert mask_crop(np.ascontiguousarray(logits.T), (4, 4))[0] == (0, 0, 0, 0)
+    assert crop(np.ascontiguousarray(logits.T), (4, 4))[0] == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(480, 640), (427, 640), (1000, 333), (50, 2000), (30, 20), (1, 4000)])
