@@ -2,8 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
+from pydantic import StringConstraints
 from sqlalchemy import URL
 
 from whyseg.curation.blobs import Blobs, write_atomically
@@ -19,13 +20,26 @@ TEMPLATE = """\
 
 # Where the records lie: empty for whyseg.db beside this file, or a URL such as postgresql+psycopg://user@host/name
 database = ""
+
+# The licence of what people annotate here, for the cards of releases: an identifier of the Hub such as "cc-by-4.0", or
+# a name with an address. The pictures keep their own.
+license = ""
+
+# The languages of the questions, for the same: codes such as ["en", "de"]
+languages = []
 """
 
 
 class Settings(Record):
-    """What ``whyseg.toml`` says. ``database``: a SQLAlchemy URL; empty for ``whyseg.db`` in the workspace."""
+    """What ``whyseg.toml`` says.
+
+    ``database``: a SQLAlchemy URL; empty for ``whyseg.db`` in the workspace. ``license`` and ``languages`` are those of
+    the annotations, as cards of releases state them.
+    """
 
     database: str = ""
+    license: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
+    languages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")], ...] = ()
 
 
 class Workspace:

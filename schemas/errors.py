@@ -16,11 +16,16 @@
     │   ├── Incomplete         a sample that cannot be submitted yet, and what it lacks
     │   ├── LeaseHeld          somebody else works on the sample
     │   ├── LeaseLost          the lease has expired or was taken
+    │   ├── ExportRunning      another process writes the same export
     │   ├── StoreUnavailable   the database or the disk refuses (full, read-only, locked)
     │   └── CorruptStore       what is stored does not agree with its hash
-    └── SegmenterError
-        ├── ModelUnavailable   weights or a package are missing, and how to get them
-        └── ModelFailed        the model could not be loaded or run
+    ├── SegmenterError
+    │   ├── ModelUnavailable   weights or a package are missing, and how to get them
+    │   └── ModelFailed        the model could not be loaded or run
+    └── HubError               the Hub refuses what is asked of it
+        ├── HubDenied          the token is missing, wrong, or may not do this
+        ├── HubUnavailable     no network, no answer, too many requests: trying again may help
+        └── HubConflict        the repository holds something else than was expected
 
 A wrong answer of a model is a value, not an error; a bug is whatever exception it raises.
 """
@@ -126,6 +131,10 @@ class LeaseLost(StoreError):
         super().__init__(f"the lease on sample {sample_id} is lost")
 
 
+class ExportRunning(StoreError):
+    """Another process writes the same export."""
+
+
 class StoreUnavailable(StoreError):
     """The database or the disk refuses: full, read-only, gone, locked for too long."""
 
@@ -144,3 +153,19 @@ class ModelUnavailable(SegmenterError):
 
 class ModelFailed(SegmenterError):
     """The model could not be loaded or run."""
+
+
+class HubError(WhysegError):
+    """Something that the Hub refuses."""
+
+
+class HubDenied(HubError):
+    """The token is missing, wrong, or may not do this."""
+
+
+class HubUnavailable(HubError):
+    """The Hub cannot be reached, does not answer, or asks to wait: trying again may help."""
+
+
+class HubConflict(HubError):
+    """The repository holds something else than was expected; nothing of it was overwritten."""
