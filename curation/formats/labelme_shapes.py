@@ -1,0 +1,86 @@
+"""How labelme turns its shapes into pixels: Pillow's drawing, with the sizes and corners that labelme gives it.
+
+Seen in labelme 7: a polygon or an oriented rectangle is filled with its outline, a rectangle spans two corners, a
+circle its centre and a point of its rim, a line is 10 pixels wide (with round joints where it has several parts), a
+point is a disc of radius 5, and a mask carries its own pixels. Pillow cuts coordinates to whole numbers.
+"""
+
+import math
+
+import numpy as np
+from PIL import Image as PilImage
+from PIL import ImageDraw
+
+from whyseg.curation.formats.polygons import FloatArray, Patch, visible_box
+from whyseg.schemas.errors import InvalidRecord
+from whyseg.schemas.mask import BoolArray
+
+POINTS = {  # how many points a shape of each type has; None: or more
+    "polygon": (3, None),
+    "rectangle": (2, 2),
+    "oriented_rectangle": (4, 4),
+    "circle": (2, 2),
+    "line": (2, 2),
+    "linestrip": (2, None),
+    "point": (1, 1),
+    "mask": (2, 2),
+}
+_LINE_WIDTH = 10
+_POINT_RADIUS = 5
+_FARTHEST_PAINT = 12  # pixels beyond its points that anything but a circle paints
+
+
+def paint(kind: str, points: FloatArray, size: tuple[int, int], bitmap: BoolArray | None = None) -> Patch:
+    """Return what a shape of a type in ``POINTS`` paints in an image of ``size`` (height, width).
+
+    ``points``: (N, 2) of (x, y), as many as the type has. ``bitmap``: bool (h, w), a mask's own pixels. Raises
+    ``InvalidRecord`` for a mask without them, or with fewer than its corners span.
+    """
+    if kind == "mask":
+        return _placed(points, bitmap, size)
+    if kind == "circle":
+        radius = math.dist(points[0], points[1])
+        points = np.stack([points[0] - radius, points[0] + radius])
+    if kind == "point":
+        points = np.stack([points[0] - _POINT_RADIUS, points[0] + _POINT_RADIUS])
+    if kind == "rectangle":
+        points = np.stack([points.min(axis=0), points.max(axis=0)])
+    whole = points.astype(np.int64)
+    if kind not in ("polygon", "oriented_rectangle"):
+        whole = np.concatenate([whole - _FARTHEST_PAINT, whole + _FARTHEST_PAINT])
+    left, top, right, bottom = visible_box(whole, size)
+    if kind in ("line", "linestrip"):  # a wide line's corners are rounded fractions: elsewhere they may fall otherwise
+        left = top = 0
+    picture = PilImage.new("L", (right - left, bottom - top))
+    if right > left and bottom > top:
+        _draw(ImageDraw.Draw(picture), kind, [tuple(point) for point in (points - [left, top]).tolist()])
+    return Patch(left, top, np.array(picture, np.uint8).astype(bool))
+
+
+def _draw(draw: ImageDraw.ImageDraw, kind: str, points: list[tuple[float, float]]) -> None:
+    if kind in ("circle", "point"):
+        draw.ellipse(points, outline=1, fill=1)
+    elif kind == "rectangle":
+        draw.rectangle(points, outline=1, fill=1)
+    elif kind == "line":
+        draw.line(points, fill=1, width=_LINE_WIDTH)
+    elif kind == "linestrip":
+        draw.line(points, fill=1, width=_LINE_WIDTH, joint="curve")
+    else:
+        draw.polygon(points, outline=1, fill=1)
+
+
+def _placed(corners: FloatArray, bitmap: BoolArray | None, size: tuple[int, int]) -> Patch:
+    """Return a mask's pixels at its first corner, both corners included, without what lies outside the image."""
+    if bitmap is None:
+        raise InvalidRecord("a mask without its pixels")
+    (left, top), (right, bottom) = corners.round().astype(np.int64).tolist()
+    if (corners == np.trunc(corners)).all():  # fractional corners only place it
+        if bitmap.shape[0] < bottom - top + 1 or bitmap.shape[1] < right - left + 1:
+            got = f"{bitmap.shape[0]}×{bitmap.shape[1]}"
+            raise InvalidRecord(
+                f"a mask's pixels are {got} (height×width), its corners span {bottom - top + 1}×{right - left + 1}"
+            )
+        bitmap = bitmap[: max(0, bottom - top + 1), : max(0, right - left + 1)]
+    bitmap = bitmap[max(0, -top) : max(0, size[0] - top), max(0, -left) : max(0, size[1] - left)]
+    return Patch(min(max(0, left), size[1]), min(max(0, top), size[0]), bitmap)
