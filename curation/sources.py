@@ -7,9 +7,11 @@ sockets, devices and hidden files are ignored. Nothing is unpacked to the disk.
 import glob
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from whyseg.curation.archives import Archive
 from whyseg.curation.images import MAX_FILE_BYTES, has_picture_suffix, printable
@@ -44,20 +46,60 @@ def require_source(source: Path) -> None:
     candidates(source)
 
 
-def candidates(source: Path) -> Iterator[Found]:
+def candidates(source: Path, archives: ExitStack | None = None) -> Iterator[Found]:
     """Return what a source holds, in the order of names; no more than one folder's names are in memory.
 
-    Raises ``UsageError`` when it is neither a file, a folder nor a glob that matches.
+    What lies in an archive can be read until the next item is asked for; with ``archives`` until that closes them.
+    Raises ``UsageError`` when the source is neither a file, a folder nor a glob that matches.
     """
     if source.is_dir():
         return _in_folder(source.resolve())
     if source.is_file():
-        return _in_archive(source) if _is_zip(source) else iter([_on_disk(source, source.name, named=True)])
+        return _in_archive(source, archives) if _is_zip(source) else iter([_on_disk(source, source.name, named=True)])
     if source.exists() or source.is_symlink():
         raise UsageError(f"{source} is neither a file nor a folder")
     if glob.has_magic(str(source)):
-        return _matching(source)
+        return _matching(source, archives)
     raise UsageError(f"{source} does not exist")
+
+
+class Listing:
+    """All that a source holds at once, and the files beside it; archives stay open until the listing is closed."""
+
+    def __init__(self, source: Path) -> None:
+        self._archives = ExitStack()
+        self.found = list(candidates(source, self._archives))
+        self._files = {file.name: file for file in self.found if isinstance(file, File)}
+        self._root = _root(source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archives.close()
+
+    def get(self, name: str) -> File | None:
+        """Return the file of a name: of the listing, or that lies on the disk below its folder, beside a named file.
+
+        None for names that lead elsewhere.
+        """
+        path = PurePosixPath(name)
+        if name in self._files or self._root is None or path.is_absolute() or ".." in path.parts or "\0" in name:
+            return self._files.get(name)
+        there = self._root / path
+        if not Path(os.path.realpath(there)).is_relative_to(self._root) or not there.is_file():
+            return None
+        return _on_disk(there, name)
+
+
+def _root(source: Path) -> Path | None:
+    """Return the folder that the names of a source's files begin in; None for an archive."""
+    if source.is_dir():
+        return source.resolve()
+    if source.is_file():
+        return None if _is_zip(source) else source.resolve().parent
+    fixed = next(i for i, part in enumerate(source.parts) if glob.has_magic(part))
+    return Path(*source.parts[:fixed]).resolve()
 
 
 def _is_zip(path: Path) -> bool:
@@ -88,7 +130,7 @@ def _in_folder(root: Path) -> Iterator[Found]:
         folders += reversed(below)
 
 
-def _matching(pattern: Path) -> Iterator[Found]:
+def _matching(pattern: Path, archives: ExitStack | None) -> Iterator[Found]:
     """Yield the files that a glob names; ``**`` stands for any number of folders."""
     parts = pattern.parts
     fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
@@ -102,7 +144,7 @@ def _matching(pattern: Path) -> Iterator[Found]:
             name = path.relative_to(root).as_posix()
             yield Refusal(file=printable(name), reason="it lies behind a link that leaves the folder")
         elif _is_zip(path) and not path.is_symlink():
-            yield from _in_archive(path)
+            yield from _in_archive(path, archives)
         else:
             yield _entry(path, root)
 
@@ -136,14 +178,14 @@ def _read(path: Path, name: str, limit: int | None) -> bytes:
         raise RefusedInput(name, f"cannot be read: {error.strerror or error}") from error
 
 
-def _in_archive(path: Path) -> Iterator[Found]:
+def _in_archive(path: Path, archives: ExitStack | None) -> Iterator[Found]:
     """Yield the files of a zip archive; a refusal of the whole where its directory is broken."""
     try:
         archive = Archive(path)
     except RefusedArchive as error:
         yield Refusal(file=printable(error.name), reason=error.reason)
         return
-    with archive:
+    with archive if archives is None else nullcontext(archives.enter_context(archive)):
         for member in archive.members():
             if member.refusal is not None:
                 yield Refusal(file=printable(member.name), reason=member.refusal)
