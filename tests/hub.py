@@ -25,7 +25,9 @@ from starlette.routing import Route
 
 TOKEN = "hf_fakeTokenOfTheTests0123456789"
 LARGE = (".parquet", ".jpg")  # files that go by LFS
-DROP, HOLD = -1, -2  # in the place of a status: the connection ends within the answer; no answer until `let_go`
+# In the place of a status: the connection ends within the answer; the work is done, and then the connection ends; no
+# answer until `let_go`.
+DROP, LOSE, HOLD = -1, -2, -3
 
 
 @dataclass
@@ -64,17 +66,22 @@ class FakeHub:
     """The Hub; `url` is its endpoint while `running`."""
 
     def __init__(self) -> None:
+        self.url = ""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
         self.repos: dict[str, Repo] = {}
         self.large: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
         self.read_only = False
+        self.says = "told to fail"  # with every fault that is a status
         self.before_commit: Callable[[Repo], object] | None = None
-        self.url = ""
         self._held = threading.Event()
 
     def fail(self, method: str, part: str, status: int, times: int = 10**6) -> None:
-        """Answer the next requests whose path has that part with a status, or with `DROP` or `HOLD`."""
+        """Answer the next requests whose path has that part with a status, or with `DROP`, `LOSE` or `HOLD`."""
         self.faults.append(Fault(method, part, status, times))
 
     def let_go(self) -> None:
@@ -95,7 +102,8 @@ class FakeHub:
     @contextmanager
     def running(self) -> Iterator["FakeHub"]:
         """Serve from a thread."""
-        with socket.socket() as listener:
+        # Of this protocol by name, or asyncio leaves the delay of small packets on.
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
             listener.bind(("127.0.0.1", 0))
             config = uvicorn.Config(self, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
@@ -115,21 +123,24 @@ class FakeHub:
         """Answer a request: faults first, then who asks, then the route."""
         request = Request(scope, receive)
         self.requests.append((request.method, request.url.path))
-        response = await self._fault(request) or self._stranger(request)
+        fault = self._next_fault(request)
+        if fault == HOLD:
+            while not self._held.is_set():
+                await asyncio.sleep(0.02)
+        if fault == LOSE:
+            await _routes(self)(scope, receive, _nowhere)
+        if fault in (DROP, LOSE):
+            response: Response | None = StreamingResponse(_broken(), headers={"Content-Length": "1000"})
+        else:
+            response = _no(fault, self.says) if fault > 0 else self._stranger(request)
         await (response or _routes(self))(scope, receive, send)
 
-    async def _fault(self, request: Request) -> Response | None:
+    def _next_fault(self, request: Request) -> int:
         for fault in self.faults:
             if fault.method == request.method and fault.part in request.url.path and fault.times > 0:
                 fault.times -= 1
-                if fault.status == HOLD:
-                    while not self._held.is_set():
-                        await asyncio.sleep(0.02)
-                    return None
-                if fault.status == DROP:
-                    return StreamingResponse(_broken(), headers={"Content-Length": "1000"})
-                return _no(fault.status, "told to fail")
-        return None
+                return fault.status
+        return 0
 
     def _stranger(self, request: Request) -> Response | None:
         if request.url.path.startswith("/large/"):  # such addresses are signed
@@ -145,6 +156,10 @@ class FakeHub:
 async def _broken() -> AsyncIterator[bytes]:
     yield b"{"
     raise ConnectionResetError
+
+
+async def _nowhere(message: Any) -> None:
+    pass
 
 
 def _no(status: int, message: str, code: str = "") -> Response:
