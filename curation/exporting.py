@@ -4,27 +4,36 @@ A part is a few samples and whatever files a format makes of them. A finished pa
 killed goes on with the parts that have none, and ends in the same bytes. Memory does not grow with the release.
 """
 
+import errno
+import fcntl
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from sqlalchemy import select
 
 from whyseg import __version__
 from whyseg.curation.blobs import sync_folder, write_atomically
 from whyseg.curation.images import portable
 from whyseg.curation.releases import Releases
+from whyseg.curation.tables import ImageRow, ReviewRow
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Image, Release, ReleaseItem, Review, Sample, Split, content_hash
-from whyseg.schemas.errors import CorruptStore, StoreUnavailable, UsageError
+from whyseg.schemas.errors import CorruptStore, ExportRunning, NotFound, StoreUnavailable, UsageError
 from whyseg.schemas.record import Record
 
+REWRITTEN = "the picture is written anew as PNG, for readers differ on the original file; it gets another image id"
 REPORT = "export-report.jsonl"  # a name that no reader of a dataset takes for data
 _RECEIPTS = ".receipts"
 _PER_PART = 100
+_PER_QUESTION = 200
 
 
 class Loss(Record):
@@ -57,11 +66,17 @@ class Row:
     image: Image
     reviews: tuple[Review, ...]
     read: Callable[[], bytes]  # the original file
+    shown: Callable[[], tuple[bytes, str]] | None = None  # `picture`, where rows on one image share it
 
     @cached_property
     def picture(self) -> tuple[bytes, str]:
         """The picture as a file that every reader sees upright and in 8 bits, and its suffix; see `images.portable`."""
-        return portable(self.read(), self.image.file_name)
+        return self.shown() if self.shown else portable(self.read(), self.image.file_name)
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether `picture` is not the original file."""
+        return self.picture[0] != self.read()
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,15 @@ class Writer(Protocol):
         ...
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """A writer that wants more than rows."""
+
+    def prepare(self, workspace: Workspace, release: Release) -> None:
+        """Take what is needed of the workspace; called before anything else."""
+        ...
+
+
 def export(
     workspace: Workspace,
     name: str,
@@ -107,7 +131,7 @@ def export(
 
     ``progress`` gets the samples done and their number. When ``out`` holds this very export already, its report is
     returned and nothing is written. Raises ``NotFound`` for the release, ``UsageError`` when ``out`` holds something
-    else, ``StoreUnavailable`` when the disk refuses.
+    else, ``ExportRunning`` while another process writes the same, ``StoreUnavailable`` when the disk refuses.
     """
     releases = Releases(workspace)
     release = releases.get(name)
@@ -120,23 +144,28 @@ def export(
         written=0,
         limits=writer.limits,
     )
+    if isinstance(writer, Prepared):
+        writer.prepare(workspace, release)
     key = content_hash([__version__, head.format, name, release.hash, writer.options()])
     if done := _finished(out, key):
         return done
-    work = out.absolute().parent / f".{out.name}.{key.removeprefix('sha256:')[:16]}"
     try:
-        receipts = _Receipts(work / _RECEIPTS)
-        parts = writer.plan(releases.items(name))
-        count = 0
-        for part in parts:
-            if not receipts.has(part):
-                written, losses = writer.write(part, _rows(workspace, releases, part), work)
-                receipts.give(part, written, losses)
-            count += len(part.items)
-            progress(count, release.samples)
-        writer.finish(release, parts, work)
-        report = receipts.report(head, parts)
-        _publish(work, out, key, report)
+        with _held(out.absolute().parent / f".{out.name}.{key.removeprefix('sha256:')[:16]}", out) as work:
+            if done := _finished(out, key):  # by whoever held the folder until now
+                shutil.rmtree(work)
+                return done
+            receipts = _Receipts(work / _RECEIPTS)
+            parts = writer.plan(releases.items(name))
+            count = 0
+            for part in parts:
+                if not receipts.has(part):
+                    written, losses = writer.write(part, _rows(workspace, releases, part), work)
+                    receipts.give(part, written, losses)
+                count += len(part.items)
+                progress(count, release.samples)
+            writer.finish(release, parts, work)
+            report = receipts.report(head, parts)
+            _publish(work, out, key, report)
     except OSError as error:
         raise StoreUnavailable(f"{out} cannot be written: {error.strerror or error}") from error
     return report
@@ -147,17 +176,88 @@ def plan_evenly(items: Sequence[ReleaseItem], size: int = _PER_PART) -> list[Par
     return [Part(f"{start // size:06d}", tuple(items[start : start + size])) for start in range(0, len(items), size)]
 
 
+def images_of(workspace: Workspace, items: Sequence[ReleaseItem]) -> Iterator[Image]:
+    """Yield the images of items, each once, in no order; raises ``NotFound``."""
+    ids = sorted({item.image_id for item in items})
+    for start in range(0, len(ids), _PER_QUESTION):
+        some = ids[start : start + _PER_QUESTION]
+        with workspace.store.database.read() as session:
+            bodies = dict(session.execute(select(ImageRow.id, ImageRow.body).where(ImageRow.id.in_(some))).all())
+        for key in some:
+            if key not in bodies:
+                raise NotFound("image", key)
+            yield Image.parse(bodies[key])
+
+
 def _rows(workspace: Workspace, releases: Releases, part: Part) -> Iterator[Row]:
-    store, blobs = workspace.store, workspace.blobs
-    image: Image | None = None
-    for item, revision in zip(part.items, releases.revisions(part.items), strict=True):
-        if image is None or image.id != item.image_id:
-            image = store.image(item.image_id)
-        sample = revision.sample
-        if sample.content_hash() != item.content:
-            raise CorruptStore(f"sample {sample.id} is not what was frozen: expected content {item.content}")
-        reviews = tuple(review for review in store.reviews(sample.id) if review.revision_id == item.revision_id)
-        yield Row(sample, item.split, image, reviews, partial(blobs.read, image.id))
+    for start in range(0, len(part.items), _PER_QUESTION):
+        items = part.items[start : start + _PER_QUESTION]
+        images = {image.id: image for image in images_of(workspace, items)}
+        reviews = _reviews(workspace, items)
+        file = _File(workspace, images[items[0].image_id])
+        for item, revision in zip(items, releases.revisions(items), strict=True):
+            if file.image.id != item.image_id:
+                file = _File(workspace, images[item.image_id])
+            sample = revision.sample
+            if sample.content_hash() != item.content:
+                raise CorruptStore(f"sample {sample.id} is not what was frozen: expected content {item.content}")
+            of_item = tuple(reviews.get(item.revision_id, ()))
+            yield Row(sample, item.split, file.image, of_item, file.read, file.shown)
+
+
+def _reviews(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, list[Review]]:
+    """Return the reviews of items' revisions by revision, newest first."""
+    found: dict[str, list[Review]] = {}
+    asked = select(ReviewRow.body).where(ReviewRow.sample_id.in_([item.sample_id for item in items]))
+    with workspace.store.database.read() as session:
+        for body in session.scalars(asked.order_by(ReviewRow.created_at.desc(), ReviewRow.id)):
+            review = Review.parse(body)
+            found.setdefault(review.revision_id, []).append(review)
+    return found
+
+
+class _File:
+    """A picture's file, read and made portable once for all samples on it."""
+
+    def __init__(self, workspace: Workspace, image: Image) -> None:
+        self.workspace, self.image = workspace, image
+
+    def read(self) -> bytes:
+        return self._data
+
+    def shown(self) -> tuple[bytes, str]:
+        return self._portable
+
+    @cached_property
+    def _data(self) -> bytes:
+        data = self.workspace.blobs.read(self.image.id)
+        if hashlib.sha256(data).hexdigest() != self.image.id:
+            raise CorruptStore(f"the file of image {self.image.id} is not what was taken in")
+        return data
+
+    @cached_property
+    def _portable(self) -> tuple[bytes, str]:
+        return portable(self._data, self.image.file_name)
+
+
+@contextmanager
+def _held(work: Path, out: Path) -> Iterator[Path]:
+    """Hold the work folder for this process alone, and make it where there is none; the lock dies with the process.
+
+    Raises ``ExportRunning`` when another process has it.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    handle = os.open(work, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ExportRunning(f"another export is writing {out} at this moment; wait until it is done") from None
+        if not (work.exists() and os.path.samestat(os.fstat(handle), work.stat())):  # renamed since it was opened
+            raise ExportRunning(f"another export has written {out} just now; try again")
+        yield work
+    finally:
+        os.close(handle)
 
 
 class _Receipts:
@@ -208,7 +308,10 @@ def _publish(work: Path, out: Path, key: str, report: ExportReport) -> None:
             with open(os.path.join(folder, name), "rb") as file:
                 os.fsync(file.fileno())
         sync_folder(Path(folder))
-    if out.exists():
-        out.rmdir()  # empty, as was seen
-    os.rename(work, out)
+    try:
+        os.rename(work, out)  # over an empty folder, too
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise UsageError(f"{out} has come to hold something else meanwhile; give a new or empty folder") from error
+        raise
     sync_folder(out.absolute().parent)
