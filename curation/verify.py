@@ -7,13 +7,23 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
+from whyseg.curation.release_checks import list_problems
 from whyseg.curation.rows import all_revisions, pointer, revision_of
-from whyseg.curation.tables import AuditRow, ImageRow, ReviewRow, RevisionRow, SampleRow
+from whyseg.curation.tables import AuditRow, ImageRow, ReleaseRow, ReviewRow, RevisionRow, SampleRow
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import CorruptStore, NotFound
 from whyseg.schemas.image import Image
 from whyseg.schemas.record import Record
+from whyseg.schemas.release import Release
 from whyseg.schemas.revision import Review, State
+
+# What an audit entry holds the hash of, by its key there.
+_VOUCHED = {
+    "revision": "a revision of sample",
+    "record": "image",
+    "review": "a review of sample",
+    "release": "release",
+}
 
 
 class Problem(Record):
@@ -46,6 +56,8 @@ def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: Non
         problems += _images(session, workspace, logged)
         progress("reviews")
         problems += _reviews(session, logged)
+        progress("releases")
+        problems += _releases(session, logged)
         problems += [Problem(what=vouched[key], message="is in the audit log, but gone") for key in sorted(logged)]
     return problems
 
@@ -81,7 +93,7 @@ def _audit_chain(session: Session) -> tuple[dict[str, str], dict[str, str], list
             problems.append(Problem(what=f"audit entry {entry.number}", message="was changed: its hash does not fit"))
         if "state" in entry.detail:
             states[entry.subject] = entry.detail["state"]
-        for key, what in (("revision", "a revision of sample"), ("record", "image"), ("review", "a review of sample")):
+        for key, what in _VOUCHED.items():
             if key in entry.detail:
                 vouched[str(entry.detail[key])] = f"{what} {entry.subject}"
         expected, previous = entry.number + 1, entry.hash
@@ -169,6 +181,19 @@ def _reviews(session: Session, logged: set[str]) -> Iterator[Problem]:
             yield Problem(what=where, message="its list entry differs from it")
         if not _take(logged, review.content_hash()):
             yield Problem(what=where, message="is not in the audit log")
+
+
+def _releases(session: Session, logged: set[str]) -> Iterator[Problem]:
+    sides: dict[str, str] = {}
+    for row in session.scalars(select(ReleaseRow).order_by(ReleaseRow.created_at, ReleaseRow.name)).all():
+        for message in list_problems(session, row, sides):
+            yield Problem(what=f"release {row.name}", message=message)
+        try:
+            known = _take(logged, Release.parse(row.body).content_hash())
+        except ValueError:
+            continue  # told above
+        if not known:
+            yield Problem(what=f"release {row.name}", message="its record is not the one in the audit log")
 
 
 def _take(logged: set[str], key: str) -> bool:

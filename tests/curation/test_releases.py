@@ -1,18 +1,15 @@
 import multiprocessing
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from tests.builders import block, instance
-from tests.pictures import encoded, pixels
+from tests.frozen import accept, add, revised, splits
 from whyseg.curation import releases as module
-from whyseg.curation.images import inspect
 from whyseg.curation.releases import Releases
 from whyseg.curation.splits import assign_splits
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Review, Sample, Split, release_hash
+from whyseg.schemas import release_hash
 from whyseg.schemas.errors import CorruptStore, NotFound, UsageError
 
 
@@ -20,41 +17,6 @@ from whyseg.schemas.errors import CorruptStore, NotFound, UsageError
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     with Workspace.create(tmp_path / "w") as made:
         yield made
-
-
-def add(
-    workspace: Workspace, number: int, *, author: str = "ann", copy: bool = False, split: Split | None = None
-) -> Sample:
-    """Add a picture of noise with a sample; a ``copy`` is the same picture one grey level brighter."""
-    shown = pixels(40, 50, seed=number)
-    data = encoded(shown.clip(1, 254) + 1 if copy else shown)
-    image = inspect(data, f"{number}.png")
-    workspace.blobs.put(data)
-    mask = block(2, 3, 4 + number % 5, 6, (40, 50))
-    fields = {"instances": (instance(1, mask),), "query": {"text": f"what is {number}?"}, "reasoning_type": "P/F"}
-    sample = Sample.start(
-        image.id, image.size, source="images", source_record="", **fields, hops=("so",), depth=1, split=split
-    )
-    workspace.store.add_samples([image], [sample], author=author)
-    return sample
-
-
-def accept(workspace: Workspace, sample: Sample, *, reviewer: str = "rey") -> None:
-    store = workspace.store
-    head = store.submit(sample.id, parent=store.head(sample.id).revision.id, author="ann")
-    at = datetime.fromisoformat("2026-01-01T00:00:00Z")
-    keys = {"id": f"r-{head.revision.id}", "sample_id": sample.id, "revision_id": head.revision.id}
-    store.review(Review.parse({**keys, "reviewer": reviewer, "decision": "accept", "created_at": at}))
-
-
-def revised(workspace: Workspace, sample: Sample, text: str) -> Sample:
-    head = workspace.store.head(sample.id)
-    changed = Sample.parse({**head.sample.plain(), "query": {"text": text}})
-    return workspace.store.revise(sample.id, changed, parent=head.revision.id, author="bob").sample
-
-
-def splits(workspace: Workspace, name: str) -> dict[str, Split]:
-    return {item.image_id: item.split for item in Releases(workspace).items(name)}
 
 
 def test_only_accepted_samples_are_frozen_unless_any_is_said(workspace: Workspace) -> None:

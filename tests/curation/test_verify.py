@@ -5,9 +5,10 @@ import pytest
 
 from tests.builders import complete, filled_workspace
 from whyseg.curation.queries import SampleFilter
+from whyseg.curation.releases import Releases
 from whyseg.curation.verify import verify
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Review, Sample
+from whyseg.schemas import Release, Review, Sample, release_hash
 from whyseg.schemas.errors import CorruptStore
 
 
@@ -23,8 +24,18 @@ def path(tmp_path: Path) -> Path:
         values |= {"decision": "reject"}
         rejection = {**values, "reasons": ["boundary"], "created_at": "2026-01-01T00:00:00Z"}
         workspace.store.review(Review.parse(rejection))
+        freeze(workspace, "v1")
         workspace.store.submit(row.id, parent=second.revision.id, author="ann")
     return tmp_path / "w"
+
+
+def freeze(workspace: Workspace, name: str) -> None:
+    """Add a release of all samples without looking at the pictures, which are none."""
+    releases = Releases(workspace)
+    items = releases.newest("any")
+    counts = {"samples": len(items), "images": 2, "splits": {"train": len(items), "validation": 0, "test": 0}}
+    values = {"name": name, "hash": release_hash(items), "created_at": "2026-01-01T00:00:00Z", "author": "ann"}
+    releases.add(Release.parse({**values, "states": "any", **counts}), items)
 
 
 def tamper(path: Path, statement: str) -> list[str]:
@@ -71,10 +82,32 @@ def test_an_untouched_workspace_agrees(path: Path) -> None:
         ("UPDATE images SET file_name = 'other.png'", "its record is not the one in the audit log"),
         ("DELETE FROM revisions WHERE number = 2", "does not point to its newest revision"),
         ("UPDATE images SET body = replace(body, 'PNG', 'GIF')", "its record is not the one in the audit log"),
+        (
+            "UPDATE releases SET body = replace(body, 'any', 'accepted')",
+            "v1: its record is not the one in the audit log",
+        ),
+        ("UPDATE releases SET body = '{'", "release v1: cannot be read"),
+        ("UPDATE releases SET name = 'v2'", "its record is of another release, v1"),
+        ("DELETE FROM releases", "release v1: is in the audit log, but gone"),
+        ("DELETE FROM release_items WHERE split = 'train' AND rowid = 1", "entries give another hash than its own"),
+        ("DELETE FROM release_items", "its entries are 0 samples of 0 images, its record counts otherwise"),
+        ("UPDATE release_items SET split = 'test'", "give another hash than its own"),
+        ("UPDATE release_items SET split = 'none'", "its entry cannot be read"),
+        ("UPDATE release_items SET content = 'sha256:0'", "its entry differs from revision"),
+        ("UPDATE release_items SET revision_id = 'sha256:0'", "its entry differs from revision sha256:0"),
     ],
 )
 def test_every_tampering_is_found(path: Path, statement: str, complaint: str) -> None:
     assert any(complaint in problem for problem in tamper(path, statement)), tamper(path, "SELECT 1")
+
+
+def test_an_image_on_two_sides_is_found(path: Path) -> None:
+    with Workspace.open(path) as workspace:
+        freeze(workspace, "v2")
+    statement = (
+        "UPDATE release_items SET split = 'test' WHERE release = 'v2' AND sample_id = (SELECT max(id) FROM samples)"
+    )
+    assert any("is in test, and elsewhere in train" in problem for problem in tamper(path, statement))
 
 
 def test_a_sample_that_was_removed_with_all_its_traces_but_the_log_is_missed(path: Path) -> None:
