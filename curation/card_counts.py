@@ -3,15 +3,13 @@
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
-
+from whyseg.curation.exporting import images_of, reviews_of
 from whyseg.curation.releases import Releases
-from whyseg.curation.tables import ImageRow, ReviewRow
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Image, ReasoningType, Release, ReleaseItem, Review, Sample
+from whyseg.schemas import ReasoningType, Release, ReleaseItem, Sample
 
 SHARES = (0.001, 0.01, 0.05, 0.2, 0.5)  # of a picture's area: the bounds between the bins of masks
 SHOWN = 6  # pictures on a card
@@ -48,7 +46,8 @@ def count_release(workspace: Workspace, release: Release) -> Counts:
     everything = releases.items(release.name)
     for start in range(0, len(everything), _TOGETHER):
         items = everything[start : start + _TOGETHER]
-        images, reviews = _images(workspace, items), _reviews(workspace, items)
+        images = {image.id: image for image in images_of(workspace, items)}
+        reviews = reviews_of(workspace, items)
         for item, revision in zip(items, releases.revisions(items), strict=True):
             sample = revision.sample
             if item.image_id != seen:  # items come image by image
@@ -107,25 +106,6 @@ class _Choice:
                     chosen.append(best[place][1])
                     images.add(best[place][1].image_id)
         return tuple(chosen)
-
-
-def _images(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, Image]:
-    keys = {item.image_id for item in items}
-    with workspace.store.database.read() as session:
-        found = session.execute(select(ImageRow.id, ImageRow.body).where(ImageRow.id.in_(keys)))
-        return {key: Image.parse(body) for key, body in found}
-
-
-def _reviews(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, list[Review]]:
-    """Return the reviews of the items' revisions by revision."""
-    with workspace.store.database.read() as session:
-        found = select(ReviewRow.body).where(ReviewRow.sample_id.in_([item.sample_id for item in items]))
-        reviews = [Review.parse(body) for body in session.scalars(found.order_by(ReviewRow.id))]
-    by_revision: dict[str, list[Review]] = {item.revision_id: [] for item in items}
-    for review in reviews:
-        if review.revision_id in by_revision:
-            by_revision[review.revision_id].append(review)
-    return by_revision
 
 
 def rows_of(counts: Counter[tuple[str, str | None]]) -> Iterator[tuple[str, str | None, int]]:

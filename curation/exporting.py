@@ -193,7 +193,7 @@ def _rows(workspace: Workspace, releases: Releases, part: Part) -> Iterator[Row]
     for start in range(0, len(part.items), _PER_QUESTION):
         items = part.items[start : start + _PER_QUESTION]
         images = {image.id: image for image in images_of(workspace, items)}
-        reviews = _reviews(workspace, items)
+        reviews = reviews_of(workspace, items)
         file = _File(workspace, images[items[0].image_id])
         for item, revision in zip(items, releases.revisions(items), strict=True):
             if file.image.id != item.image_id:
@@ -205,7 +205,7 @@ def _rows(workspace: Workspace, releases: Releases, part: Part) -> Iterator[Row]
             yield Row(sample, item.split, file.image, of_item, file.read, file.shown)
 
 
-def _reviews(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, list[Review]]:
+def reviews_of(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, list[Review]]:
     """Return the reviews of items' revisions by revision, newest first."""
     found: dict[str, list[Review]] = {}
     asked = select(ReviewRow.body).where(ReviewRow.sample_id.in_([item.sample_id for item in items]))

@@ -25,9 +25,9 @@ from starlette.routing import Route
 
 TOKEN = "hf_fakeTokenOfTheTests0123456789"
 LARGE = (".parquet", ".jpg")  # files that go by LFS
-# In the place of a status: the connection ends within the answer; the work is done, and then the connection ends; no
-# answer until `let_go`.
-DROP, LOSE, HOLD = -1, -2, -3
+# In the place of a status: nothing happens to the request; the connection ends within the answer; the work is done, and
+# then the connection ends; no answer until `let_go`.
+PASS, DROP, LOSE, HOLD = 0, -1, -2, -3
 
 
 @dataclass
@@ -81,7 +81,7 @@ class FakeHub:
         self._held = threading.Event()
 
     def fail(self, method: str, part: str, status: int, times: int = 10**6) -> None:
-        """Answer the next requests whose path has that part with a status, or with `DROP`, `LOSE` or `HOLD`."""
+        """Answer the next requests whose path has that part with a status, or with `PASS`, `DROP`, `LOSE` or `HOLD`."""
         self.faults.append(Fault(method, part, status, times))
 
     def let_go(self) -> None:
@@ -140,7 +140,7 @@ class FakeHub:
             if fault.method == request.method and fault.part in request.url.path and fault.times > 0:
                 fault.times -= 1
                 return fault.status
-        return 0
+        return PASS
 
     def _stranger(self, request: Request) -> Response | None:
         if request.url.path.startswith("/large/"):  # such addresses are signed

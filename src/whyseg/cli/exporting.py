@@ -78,7 +78,7 @@ def _export(name: str, out: Path, writer: "Writer", workspace: Path, json: bool)
     from whyseg.curation.exporting import REPORT, export
     from whyseg.curation.workspace import Workspace
 
-    with Workspace.open(workspace) as opened, _progress() as progress:
+    with Workspace.open(workspace) as opened, progress_bar() as progress:
         report = export(opened, name, out, writer, progress=progress)
     if json:
         print_json(report.plain())
@@ -94,12 +94,12 @@ def _export(name: str, out: Path, writer: "Writer", workspace: Path, json: bool)
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show on standard error, where that is a terminal, how many samples are written."""
+def progress_bar(what: str = "exporting") -> Iterator[Callable[[int, int], None]]:
+    """Show on standard error, where that is a terminal, how many of how many samples are done."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("exporting", total=None)
+        task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
