@@ -5,7 +5,7 @@ import sys
 import typer
 
 from whyseg import __version__
-from whyseg.cli import demo, exporting, importing, models, segment, serve, workspace
+from whyseg.cli import demo, exporting, importing, models, releases, segment, serve, workspace
 from whyseg.schemas.errors import UsageError, WhysegError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 workspace.register(app)
 app.add_typer(importing.app, name="import")
 app.add_typer(exporting.app, name="export")
+app.add_typer(releases.app, name="release")
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(segment.segment)
