@@ -6,7 +6,7 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from whyseg.curation.tables import ImageRow, SampleRow
+from whyseg.curation.tables import ImageRow, ReleaseRow, SampleRow
 from whyseg.schemas.errors import NotFound
 from whyseg.schemas.record import Record, Utc
 from whyseg.schemas.revision import State
@@ -66,6 +66,7 @@ class Stats(Record):
     revisions: int
     instances: int
     no_target: int
+    releases: int
     states: dict[str, int]
     matrix: dict[str, dict[str, int]]
 
@@ -138,6 +139,7 @@ def stats(session: Session, revisions: int) -> Stats:
         revisions=revisions,
         instances=session.scalar(select(func.sum(SampleRow.instances))) or 0,
         no_target=session.scalar(select(func.count()).select_from(SampleRow).where(SampleRow.no_target)) or 0,
+        releases=session.scalar(select(func.count()).select_from(ReleaseRow)) or 0,
         states={state.value: states.get(state.value, 0) for state in State},
         matrix=matrix,
     )

@@ -28,6 +28,7 @@ def test_only_accepted_samples_are_frozen_unless_any_is_said(workspace: Workspac
     assert (item.sample_id, item.content) == (first.id, first.content_hash())
     assert Releases(workspace).create("all", author="ann", states="any").samples == 2
     assert [release.name for release in Releases(workspace).all()] == ["v1", "all"]
+    assert workspace.store.stats().releases == 2
 
 
 def test_a_release_keeps_what_it_froze_when_the_sample_goes_on(workspace: Workspace) -> None:

@@ -36,7 +36,7 @@ def init(path: Annotated[Path, typer.Argument(help="A new or empty folder.")], j
 
 
 def stats(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
-    """Count images, samples, states, and samples by reasoning type and depth."""
+    """Count images, samples, releases, states, and samples by reasoning type and depth."""
     from whyseg.curation.workspace import Workspace
 
     with Workspace.open(workspace) as opened:
@@ -44,7 +44,7 @@ def stats(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
     if json:
         print_json(counted.plain())
         return
-    for name in ("images", "samples", "revisions", "instances", "no_target"):
+    for name in ("images", "samples", "revisions", "instances", "no_target", "releases"):
         typer.echo(f"{name.replace('_', '-'):<12}{getattr(counted, name):>8}")
     typer.echo("\nstate")
     for state, count in counted.states.items():
