@@ -5,7 +5,7 @@ import sys
 import typer
 
 from whyseg import __version__
-from whyseg.cli import demo, exporting, importing, models, releases, segment, serve, workspace
+from whyseg.cli import demo, exporting, importing, models, publishing, releases, segment, serve, users, workspace
 from whyseg.schemas.errors import UsageError, WhysegError
 
 app = typer.Typer(
@@ -20,10 +20,13 @@ workspace.register(app)
 app.add_typer(importing.app, name="import")
 app.add_typer(exporting.app, name="export")
 app.add_typer(releases.app, name="release")
+releases.app.command()(publishing.card)
+app.command()(publishing.push)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(segment.segment)
 app.add_typer(models.app, name="models")
+app.add_typer(users.app, name="users")
 
 
 def _version(show: bool) -> None:
