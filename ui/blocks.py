@@ -12,6 +12,7 @@ import gradio as gr
 
 from whyseg.ui.annotate import build_annotate
 from whyseg.ui.browse import BrowseTab
+from whyseg.ui.review import build_review
 
 PATH = "/app"
 # Gradio copies this into the page's head as it is; the path is the page's, so that a root path stays in front of it.
@@ -115,6 +116,8 @@ def build_blocks(workspace: Workspace) -> gr.Blocks:
         with gr.Tabs(elem_id="ws-tabs") as tabs:
             with gr.Tab("Annotate", id="annotate"):
                 build_annotate()
+            with gr.Tab("Review", id="review") as review:
+                build_review(review)
             with gr.Tab("Browse", id="browse") as tab:
                 browse = BrowseTab(workspace.store)
         browse.wire(tab, tabs)

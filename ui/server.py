@@ -19,6 +19,7 @@ from whyseg.ui.guards import LOOPBACK, guard
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.routes.clicks import ClickRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
+from whyseg.ui.routes.reviews import ReviewRoutes
 from whyseg.ui.routes.samples import SampleRoutes
 
 STATIC = Path(__file__).parent / "static"
@@ -56,6 +57,7 @@ def build_api(
     api = APIRouter(prefix="/api/v1")
     api.include_router(PictureRoutes(Pictures(workspace)).router())
     api.include_router(SampleRoutes(workspace, user).router())
+    api.include_router(ReviewRoutes(workspace, user).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
 
     @api.get("/info")

@@ -139,7 +139,7 @@ class Desk:
 
     def bar(self) -> str:
         """Return the message bar's text."""
-        return str(self.page.locator(".ws-bar").text_content())
+        return str(self.page.locator(".ws-stage .ws-bar").text_content())
 
     def painted(self) -> BoolArray:
         """Return which device pixels of the canvas show a mask."""

@@ -113,6 +113,7 @@ export class Desk {
         this.stage.open(sample, picture, { readOnly, kept });
         this.last = JSON.stringify(this.stage.record);
         this.stage.status.showSample(this.found);
+        this.shown?.();
         this.#showSave(this.id);
         if (!kept) this.stage.bar.clear();
         this.saver.held.forEach((refusal, other) => other !== sample.id && this.#refused(other, refusal)); // still to be decided

@@ -1,7 +1,9 @@
 // What the page uses. The desk is made once a page and moves, with all it holds, into whichever shell Gradio shows.
 import { Desk } from "./desk.js";
+import { Fixing } from "./fixing.js";
+import { ReviewPage } from "./review.js";
 
-let desk = null, panel = null;
+let desk = null, panel = null, review = null, fixing = null;
 
 // The running desk, for tests and measurements.
 export const current = () => desk;
@@ -26,3 +28,14 @@ export const fields = () => desk.form.values;
 
 // Opens a sample by its id.
 export const open = id => desk.open(id);
+
+// In the review tab's shell: `host` is {reasons, types}.
+export function mountReview(slot, host) {
+    review ??= new ReviewPage({ ...host, fix: (id, done) => (fixing ??= new Fixing(desk)).start(id, done) });
+    slot.replaceChildren(review.root);
+}
+
+// The running review page, for tests.
+export const reviewing = () => review;
+
+export const showReview = () => review?.show();

@@ -1,0 +1,193 @@
+// The review page: a queue of samples, two versions of the open one, reasons and pinned remarks, and a decision.
+import { call, explain, samplePath } from "./api.js";
+import { Bar } from "./bar.js";
+import { Compare } from "./compare.js";
+import { el, random } from "./dom.js";
+import { isTyping, keyName } from "./keys.js";
+import { Picture } from "./picture.js";
+import { History, Queue, Question, Remarks } from "./review_parts.js";
+
+const KEYS = { y: "accept", n: "reject", f: "fix", j: "next", k: "previous", x: "difference", c: "remark", 0: "fit" };
+
+export class ReviewPage {
+    found = null; // the open sample as the server told
+    later = new Map(); // revision id → version
+
+    // `host`: {reasons: [[code, text], …], types: {code: {name}}, fix(id, done): opens a sample on the annotation page}
+    constructor(host) {
+        this.host = host;
+        this.bar = new Bar();
+        this.queue = new Queue(id => this.open(id), host.types);
+        this.compare = new Compare((x, y) => this.remarks.add([x, y]));
+        this.question = new Question(host.types);
+        this.remarks = new Remarks(host.reasons, () => this.#showPins());
+        this.history = new History(id => this.#compareWith(id));
+        const button = (id, text, key, title, main) => el("button", { "data-act": id, title: `${title} (${key.toUpperCase()})`, class: main ?? "", onclick: () => this.act(id) }, text);
+        this.buttons = el("div", { class: "ws-decide" }, button("accept", "Accept", "y", "Accept: the sample is locked", "ws-main"),
+            button("reject", "Reject", "n", "Reject, with at least one reason", "ws-reject"), button("fix", "Fix…", "f", "Change it yourself, then accept"),
+            button("reopen", "Reopen", "", "Unlock an accepted sample"));
+        this.head = el("div", { class: "ws-review-head" });
+        this.switch = el("button", { "data-act": "difference", "aria-pressed": "false", title: "Show what changed: green added, red removed (X)", onclick: () => this.act("difference") }, "Difference");
+        this.root = el("div", { class: "ws-review" }, this.queue.root,
+            el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch), this.compare.root, this.bar.root),
+            el("aside", { class: "ws-review-side" }, this.question.root, this.remarks.root, this.buttons, this.history.root));
+        addEventListener("keydown", event => this.#key(event));
+    }
+
+    // The tab was opened, or came back.
+    async show() {
+        try {
+            await this.queue.load();
+            const wanted = this.found && this.queue.ids.includes(this.found.sample.id) ? this.found.sample.id : this.queue.ids[0];
+            if (wanted) await this.open(wanted);
+            else this.#nothing();
+        } catch (error) {
+            this.#tell("error", explain(error), [["Try again", () => this.show()]]);
+        }
+    }
+
+    async open(id) {
+        const ticket = (this.ticket = {});
+        try {
+            const [found, { revisions }, { reviews }] = await Promise.all(
+                [samplePath(id), `${samplePath(id)}/revisions`, `${samplePath(id)}/reviews`].map(path => call("GET", path)));
+            const known = this.picture?.id === found.sample.image_id, picture = known ? this.picture : await Picture.load(found.sample.image_id);
+            if (ticket !== this.ticket) return void (known || picture.close());
+            if (!known) this.picture?.close();
+            Object.assign(this, { found, revisions, reviews, picture });
+            this.later.clear();
+            this.remarks.start(reviews);
+            this.queue.mark(id);
+            this.bar.clear();
+            await this.#compareWith(before(revisions, reviews)?.revision ?? null);
+        } catch (error) {
+            if (ticket === this.ticket) this.#tell("error", explain(error), [["Try again", () => this.open(id)]]);
+        }
+    }
+
+    // Shows an older version, by its revision's id, beside the newest one.
+    async #compareWith(revision) {
+        const { found, revisions, reviews } = this, id = found.sample.id;
+        if (revision && !this.later.has(revision)) this.later.set(revision, (await call("GET", `${samplePath(id)}/revisions/${encodeURIComponent(revision)}`)));
+        if (this.found !== found) return;
+        const older = this.later.get(revision) ?? null;
+        const author = revisions[0].author;
+        this.compare.show(this.picture, older?.sample ?? null, found.sample,
+            [older ? `r${older.number} by ${older.author}` : "", `r${found.number} by ${author}${older ? "" : ", the first version"}`]);
+        this.question.show(found.sample, older?.sample ?? null);
+        this.history.show(revisions, reviews, revision);
+        this.head.replaceChildren(el("b", {}, found.image.file_name), el("span", { class: "ws-chip" }, found.state));
+        this.switch.disabled = !older;
+        for (const button of this.buttons.children) {
+            const { act } = button.dataset;
+            button.hidden = act === "reopen" ? found.state !== "accepted" : found.state === "accepted";
+            button.disabled = (act === "accept" || act === "reject") && found.state !== "submitted";
+        }
+        this.#showPins();
+    }
+
+    #showPins() {
+        this.compare.pins = this.remarks.pins();
+        this.compare.draw();
+    }
+
+    #nothing() {
+        this.found = null;
+        this.#tell("done", "Nothing waits for review here. Choose another state, or come back later.");
+    }
+
+    #tell(...message) {
+        this.bar.tell(...message);
+    }
+
+    // -- decisions --
+
+    act(id) {
+        const acts = {
+            accept: () => this.#decide("accept"), reject: () => this.#decide("reject"), fix: () => this.#fix(), reopen: () => this.#reopen(),
+            next: () => this.#step(1), previous: () => this.#step(-1), remark: () => this.remarks.add(null), fit: () => this.compare.fit(),
+            difference: () => {
+                if (this.switch.disabled) return;
+                this.compare.setDifference(!this.compare.difference);
+                this.switch.setAttribute("aria-pressed", this.compare.difference);
+            },
+        };
+        if (this.found || id === "next") acts[id]();
+    }
+
+    #step(by) {
+        const id = this.queue.beside(this.found?.sample.id, by);
+        if (id) this.open(id);
+        else this.#tell("info", by > 0 ? "This is the last one of this list." : "This is the first one of this list.");
+    }
+
+    async #decide(decision) {
+        const { found } = this, { reasons, comments } = this.remarks.draft();
+        if (found.state !== "submitted" || this.deciding) return;
+        if (decision === "reject" && !reasons.length) return this.#tell("warn", "A rejection names at least one reason: press its number.");
+        if (decision === "accept" && reasons.length) return this.#tell("warn", "There are reasons against it: untick them to accept.");
+        this.deciding ??= { id: random(), decision };
+        try {
+            const body = { id: this.deciding.id, revision: found.revision, decision, reasons, comments };
+            await call("POST", `${samplePath(found.sample.id)}/review`, body);
+            await this.#onward(decision === "accept" ? "Accepted and locked." : "Rejected; it goes back.", found.sample.id);
+        } catch (error) {
+            const stale = error.kind === "stale_parent" || error.kind === "illegal_transition";
+            this.#tell("error", stale ? "Somebody changed or decided it meanwhile." : `Not decided. ${explain(error)}`, stale ? [["Show it as it is now", () => this.open(found.sample.id)]] : []);
+        } finally {
+            this.deciding = null;
+        }
+    }
+
+    async #onward(text, id) {
+        const next = this.queue.beside(id, 1) ?? this.queue.beside(id, -1);
+        await this.queue.load();
+        if (next && this.queue.ids.includes(next)) await this.open(next);
+        else if (this.queue.ids.length) await this.open(this.queue.ids[0]);
+        else this.#nothing();
+        this.#tell("done", text, [["Show it again", () => this.open(id)]]);
+    }
+
+    #fix() {
+        const { id } = this.found.sample;
+        this.host.fix(id, accepted => accepted && this.#onward("Fixed and accepted.", id));
+    }
+
+    async #reopen() {
+        const { id } = this.found.sample, reason = this.remarks.draft().comments[0]?.text;
+        if (!reason) {
+            this.remarks.add(null);
+            return this.#tell("warn", "Write why it is opened again as a remark, then press Reopen once more.");
+        }
+        try {
+            await call("POST", `${samplePath(id)}/reopen`, { reason });
+            await this.open(id);
+            this.#tell("done", "Opened again: it is a draft.");
+        } catch (error) {
+            this.#tell("error", `Not reopened. ${explain(error)}`);
+        }
+    }
+
+    // -- keys --
+
+    #key(event) {
+        const visible = this.root.offsetParent !== null && !document.querySelector("dialog[open]");
+        if (!visible || event.defaultPrevented || event.isComposing) return;
+        const name = keyName(event);
+        if (isTyping(event.target)) {
+            if (name === "Escape" || (name === "Enter" && event.target.matches("input"))) event.target.blur();
+            return;
+        }
+        const reason = /^[1-9]$/.test(name ?? "") ? Number(name) - 1 : null;
+        if (reason !== null && this.found) this.remarks.toggle(reason);
+        else if (KEYS[name]) this.act(KEYS[name]);
+        else return;
+        event.preventDefault();
+    }
+}
+
+// What the newest version is compared with: the one that the newest review speaks of, else the version before.
+function before(revisions, reviews) {
+    const [newest, ...older] = revisions, reviewed = reviews.find(review => review.revision_id !== newest.revision);
+    return older.find(revision => revision.revision === reviewed?.revision_id) ?? older[0] ?? null;
+}
