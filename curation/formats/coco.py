@@ -235,6 +235,8 @@ def _restored(data: dict[str, Any], image: Image, members: Sequence[_Drawn]) -> 
         number = max(masks, default=0) + 1
         masks[number], labels[number] = one.mask, one.annotation.label
     ignore = union(regions, image.size) if len(regions) > 1 else next(iter(regions), None)
+    if data.get("no_target") and masks:  # it was given a target
+        data = {**data, "no_target": False}
     sample, changes = own.unpack(data, image, masks, ignore)
     renamed = [one for one in sample.instances if one.label != labels[one.id]]
     if renamed:

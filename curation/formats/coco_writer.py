@@ -4,7 +4,6 @@ Ids are numbers from 1 in the order of the release, categories are the instances
 COCO has no place for lies under ``whyseg`` and in extra keys of images and annotations, which COCO's readers pass over.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
-from whyseg.curation.exporting import Loss, Part, Row
+from whyseg.curation.exporting import REWRITTEN, Loss, Part, Row
 from whyseg.curation.formats import own
 from whyseg.schemas import Mask, Release, ReleaseItem, Sample
 
@@ -50,13 +49,13 @@ class CocoWriter:
         count, losses = 0, list[Loss]()
         with (pieces / part.name).open("w", encoding="utf-8") as file:
             for number, (_, of_image) in enumerate(groupby(rows, key=lambda row: row.image.id), 1):
-                rewritten = None
+                written = False
                 for row in of_image:
-                    if rewritten is None:
-                        entry, rewritten = _write_picture(row, number, folder / "images")
-                        _put(file, "images", entry)
-                    if rewritten:
-                        losses.append(Loss(sample_id=row.sample.id, what=rewritten))
+                    if not written:
+                        _put(file, "images", _write_picture(row, number, folder / "images"))
+                        written = True
+                    if row.rewritten:
+                        losses.append(Loss(sample_id=row.sample.id, what=REWRITTEN))
                     for annotation in _annotations(row.sample, number):
                         _put(file, "annotations", annotation)
                     _put(file, "samples", {"image": number, "sample": own.pack(row.sample)})
@@ -74,12 +73,12 @@ class CocoWriter:
         shutil.rmtree(pieces, ignore_errors=True)
 
 
-def _write_picture(row: Row, number: int, folder: Path) -> tuple[dict[str, Any], str]:
-    """Write a picture's file; return its entry, and what to say where it is not the original file."""
+def _write_picture(row: Row, number: int, folder: Path) -> dict[str, Any]:
+    """Write a picture's file and return its entry."""
     data, suffix = row.picture
     image = row.image
     (folder / f"{image.id}{suffix}").write_bytes(data)
-    entry = {
+    return {
         "id": number,
         "file_name": f"{image.id}{suffix}",
         "height": image.height,
@@ -88,8 +87,6 @@ def _write_picture(row: Row, number: int, folder: Path) -> tuple[dict[str, Any],
         "split": row.split,
         "original_name": image.file_name,
     }
-    same = hashlib.sha256(data).hexdigest() == image.id
-    return entry, "" if same else f"its picture is written anew as PNG, upright and in 8 bits, not as {image.format}"
 
 
 def _annotations(sample: Sample, image: int) -> Iterator[dict[str, Any]]:

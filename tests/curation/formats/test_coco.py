@@ -99,7 +99,7 @@ def test_every_kind_of_segmentation_comes_out_as_pycocotools_makes_it(workspace:
 
 
 @given(st.lists(st.lists(st.floats(-20, 40, width=32), min_size=6, max_size=14), min_size=1, max_size=3))
-@settings(derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_outlines_come_out_bit_for_bit(tmp_path_factory: pytest.TempPathFactory, parts: list[list[float]]) -> None:
     path = tmp_path_factory.mktemp("coco")
     source = folder(path / "in", document([annotation(1, parts)]))
@@ -418,12 +418,12 @@ def test_the_json_may_lie_in_a_folder_of_its_own(workspace: Workspace, tmp_path:
     assert samples(workspace)[0].split == "validation"
 
 
-def test_a_thousand_mutations_end_in_a_refusal_or_in_a_correct_import(workspace: Workspace, tmp_path: Path) -> None:
+def test_mutations_end_in_a_refusal_or_in_a_correct_import(workspace: Workspace, tmp_path: Path) -> None:
     rng = random.Random(7)
     good = json.dumps(document(MIXED, images=2, licenses=[{"id": 1, "name": "x"}], whyseg={"samples": [{"image": 1}]}))
     odd = ["null", "-1", "1e999", "NaN", '"\\ud800"', "{}", "[]", "[[]]", "true", '""', "99999999999999999999", "0.5"]
     source = folder(tmp_path / "in", good, images=2)
-    for _ in range(1000):
+    for _ in range(300):
         text = good
         for _ in range(rng.randint(1, 3)):
             at = rng.randrange(len(text))
