@@ -149,12 +149,13 @@ def export(
     key = content_hash([__version__, head.format, name, release.hash, writer.options()])
     if done := _finished(out, key):
         return done
+    whole = Path(os.path.abspath(out))  # "." and "a/.." have no name of their own
     try:
-        with _held(out.absolute().parent / f".{out.name}.{key.removeprefix('sha256:')[:16]}", out) as work:
+        with _held(whole.parent / f".{whole.name}.{key.removeprefix('sha256:')[:16]}", out) as work:
             if done := _finished(out, key):  # by whoever held the folder until now
                 shutil.rmtree(work)
                 return done
-            receipts = _Receipts(work / _RECEIPTS)
+            receipts = _Receipts(work)
             parts = writer.plan(releases.items(name))
             count = 0
             for part in parts:
@@ -165,7 +166,7 @@ def export(
                 progress(count, release.samples)
             writer.finish(release, parts, work)
             report = receipts.report(head, parts)
-            _publish(work, out, key, report)
+            _publish(work, whole, key, report)
     except OSError as error:
         raise StoreUnavailable(f"{out} cannot be written: {error.strerror or error}") from error
     return report
@@ -261,11 +262,20 @@ def _held(work: Path, out: Path) -> Iterator[Path]:
 
 
 class _Receipts:
-    """What is known of the finished parts of an export."""
+    """What is known of the finished parts of an export.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+    They outlive the process, whose files are complete whenever it is killed, but not the machine's running: after a
+    lost power supply a receipt may be on the disk and its files not. All is begun anew then.
+    """
+
+    def __init__(self, work: Path) -> None:
+        self.folder = work / _RECEIPTS
+        boot, since = _boot(), self.folder / "boot"
+        if self.folder.exists() and (not since.exists() or since.read_text() != boot):
+            for path in work.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.folder.mkdir(exist_ok=True)
+        since.write_text(boot)
 
     def has(self, part: Part) -> bool:
         return (self.folder / part.name).exists()
@@ -277,10 +287,18 @@ class _Receipts:
     def report(self, head: ExportReport, parts: Sequence[Part]) -> ExportReport:
         written, losses = 0, list[Loss]()
         for part in parts:
-            first, *rest = (self.folder / part.name).read_text().splitlines()
+            first, *rest = (self.folder / part.name).read_text("utf-8").split("\n")
             written += json.loads(first)
             losses += [Loss.parse(line) for line in rest]
         return head.model_copy(update={"written": written, "losses": tuple(losses)})
+
+
+def _boot() -> str:
+    """Return what tells one running of the machine from the next, where the system says so."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _finished(out: Path, key: str) -> ExportReport | None:
@@ -288,7 +306,7 @@ def _finished(out: Path, key: str) -> ExportReport | None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
-        first, *losses = (out / REPORT).read_text().splitlines()
+        first, *losses = (out / REPORT).read_text("utf-8").removesuffix("\n").split("\n")
         head = json.loads(first)
         if head.pop("key") == key:
             found = tuple(Loss.parse(line) for line in losses)
@@ -314,4 +332,4 @@ def _publish(work: Path, out: Path, key: str, report: ExportReport) -> None:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise UsageError(f"{out} has come to hold something else meanwhile; give a new or empty folder") from error
         raise
-    sync_folder(out.absolute().parent)
+    sync_folder(out.parent)
