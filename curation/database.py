@@ -2,15 +2,25 @@
 
 Write-ahead log, ``BEGIN IMMEDIATE`` for whatever writes, ``synchronous=NORMAL`` and a busy timeout: so writers queue up
 instead of failing. A deferred ``BEGIN`` that turns into a write fails at once when somebody wrote in between, whatever
-the timeout. PostgreSQL is reached by its URL; there an advisory lock orders the writers: the audit chain is one chain.
+the timeout. PostgreSQL is reached by its URL; there an advisory lock orders the writers, for the audit chain is one
+chain. A writer sees what was committed while it waited for the lock (READ COMMITTED), a reader one state throughout
+(REPEATABLE READ), whatever the server's own default is.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import column, table
 
@@ -18,6 +28,7 @@ from whyseg.schemas.errors import CorruptStore, InvalidRecord, StoreUnavailable,
 
 HEAD = "0002"  # the newest migration
 BUSY_SECONDS = 30
+_REFUSED = {"42501", "25006"}  # PostgreSQL: insufficient privilege; read-only
 WRITER_LOCK = 0x77687973  # "whys": the advisory lock's number
 
 
@@ -26,15 +37,19 @@ class Database:
 
     def __init__(self, url: str | URL) -> None:
         try:
-            self.engine: Engine = create_engine(url)
+            self.sqlite = make_url(url).get_backend_name() == "sqlite"
+            # A server may have been restarted since a connection was last used.
+            self.engine: Engine = create_engine(url, pool_pre_ping=not self.sqlite)
         except (NoSuchModuleError, ArgumentError, ImportError, ValueError) as error:
             shown = str(url).split(":")[0]  # a URL may hold a password
             raise UsageError(f"no driver for the database {shown}: {error}") from error
-        self.sqlite = self.engine.dialect.name == "sqlite"
         if self.sqlite:
             event.listen(self.engine, "connect", _configure)
             event.listen(self.engine, "begin", _begin)
-        self._reader = self.engine.execution_options(whyseg_reads=True)
+            self._reader = self.engine.execution_options(whyseg_reads=True)
+        else:
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self.engine = self.engine.execution_options(isolation_level="READ COMMITTED")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -46,8 +61,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Give a session that alone may write; commits at the end, rolls back on any exception."""
         with _translated(), Session(self.engine) as session, session.begin():
-            if not self.sqlite:
-                session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
+            self._alone(session.connection())
             yield session
 
     def migrate(self) -> None:
@@ -62,7 +76,13 @@ class Database:
             from whyseg.curation.migrations import upgrade  # alembic costs 0.3 s, and most starts need no migration
 
             with self.engine.begin() as connection:
+                self._alone(connection)
                 upgrade(connection)
+
+    def _alone(self, connection: Connection) -> None:
+        """Wait until no other writer is left; on SQLite the transaction's beginning has done so."""
+        if not self.sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
 
     def close(self) -> None:
         """Close all connections."""
@@ -101,11 +121,15 @@ def _translated() -> Iterator[None]:
     """Turn what the operating system or a broken file does to the database into errors of ours."""
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(f"the database cannot be used now: {error.orig}") from error
+    except DataError as error:  # PostgreSQL's, of a text that holds U+0000
+        raise InvalidRecord(f"the database cannot hold this: {error.orig}") from error
     except IntegrityError as error:
         raise InvalidRecord(f"what refers to nothing, or is there already, is not stored: {error.orig}") from error
     except DatabaseError as error:
+        if getattr(error.orig, "sqlstate", None) in _REFUSED:
+            raise StoreUnavailable(f"the database refuses: {error.orig}") from error
         if type(error) is DatabaseError:  # not a subclass: SQLite says so of a malformed file
             raise CorruptStore(f"the database is damaged: {error.orig}") from error
         raise

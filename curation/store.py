@@ -21,6 +21,7 @@ from whyseg.schemas.errors import (
     NotFound,
     SizeMismatch,
     StaleParent,
+    WhysegError,
 )
 from whyseg.schemas.image import Image
 from whyseg.schemas.record import Record
@@ -39,7 +40,11 @@ class Store:
 
     def __init__(self, url: str | URL, *, clock: Callable[[], datetime] = now) -> None:
         self.database = Database(url)
-        self.database.migrate()
+        try:
+            self.database.migrate()
+        except WhysegError:
+            self.close()
+            raise
         self._clock = clock
 
     def close(self) -> None:

@@ -1,13 +1,14 @@
-"""What some tests need from outside: a Chromium and the MobileSAM weights, installed where that is allowed.
+"""What some tests need from outside: a Chromium, the MobileSAM weights, PostgreSQL, installed where that is allowed.
 
-Where they cannot be had, the tests skip and say so; ``WHYSEG_REQUIRE_BROWSER=1`` and ``WHYSEG_REQUIRE_MODELS=1`` turn
-that skip into a failure.
+Where they cannot be had, the tests skip and say so; ``WHYSEG_REQUIRE_BROWSER=1``, ``WHYSEG_REQUIRE_MODELS=1`` and
+``WHYSEG_REQUIRE_POSTGRES=1`` turn that skip into a failure.
 """
 
 import functools
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -27,17 +28,52 @@ def mobilesam() -> None:
         _unavailable("WHYSEG_REQUIRE_MODELS", f"no MobileSAM weights: {why}")
 
 
+def postgres() -> Path:
+    """Return the folder of PostgreSQL's server programs; skip or fail the test when there is none."""
+    path, why = _find_postgres()
+    if path is None:
+        _unavailable("WHYSEG_REQUIRE_POSTGRES", f"no PostgreSQL: {why}")
+    return path
+
+
 @functools.cache
 def _find_chromium() -> tuple[str | None, str]:
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
-    if found or not (shutil.which("apt-get") and os.geteuid() == 0):
-        return found, "not installed, and only root may install Debian's package"
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
+    if found:
+        return found, ""
+    why = _install("chromium")
+    return shutil.which("chromium"), why or "apt-get installed none"
+
+
+@functools.cache
+def _find_postgres() -> tuple[Path | None, str]:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        return None, f"no driver: {error}"
+    found = _server_programs()
+    if found:
+        return found, ""
+    why = _install("postgresql")
+    return _server_programs(), why or "apt-get installed none"
+
+
+def _server_programs() -> Path | None:
+    on_path = shutil.which("initdb")
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return Path(on_path).resolve().parent if on_path else debian[-1].parent if debian else None
+
+
+def _install(package: str) -> str:
+    """Install a package of Debian; return why that failed, or nothing."""
+    if not (shutil.which("apt-get") and os.geteuid() == 0):
+        return "not installed, and only root may install Debian's package"
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", package]):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
         if done.returncode:
-            return None, (done.stderr.strip().splitlines() or ["apt-get failed"])[-1]
-    return shutil.which("chromium"), "apt-get installed none"
+            return (done.stderr.strip().splitlines() or ["apt-get failed"])[-1]
+    return ""
 
 
 @functools.cache

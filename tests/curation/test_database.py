@@ -1,16 +1,16 @@
 import multiprocessing
-import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, make_url, select, text
 
 from tests.builders import image_record, sample
 from whyseg.curation.database import HEAD, Database, schema_version
 from whyseg.curation.store import Store
-from whyseg.curation.tables import Base
+from whyseg.curation.tables import Base, RevisionRow
 from whyseg.schemas import Query
-from whyseg.schemas.errors import CorruptStore, StaleParent, StoreUnavailable, UsageError
+from whyseg.schemas.errors import CorruptStore, InvalidRecord, StaleParent, StoreUnavailable, UsageError
 
 
 def revise_often(url: str, name: str, times: int, errors: "multiprocessing.Queue[str]") -> None:
@@ -57,19 +57,28 @@ def run_processes(target: object, url: str, count: int, times: int) -> list[str]
     return found
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'whyseg.db'}"
+def filled(url: str, samples: int = 1) -> str:
+    """Add some samples to an empty database; return its URL."""
     store = Store(url)
-    store.add_samples([image_record()], [sample()], author="ann")
+    store.add_samples([image_record(n) for n in range(samples)], [sample(n) for n in range(samples)], author="ann")
     store.close()
     return url
 
 
+@pytest.fixture
+def url(new_url: str) -> str:
+    return filled(new_url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return filled(f"sqlite:///{tmp_path / 'whyseg.db'}")
+
+
 def test_eight_processes_lose_no_update(url: str) -> None:
     assert run_processes(revise_often, url, 8, 20) == []
-    store = Store(url)
-    head = store.head(sample().id)
+    with closing(Store(url)) as store:
+        head = store.head(sample().id)
     assert head.sample.query
     words = head.sample.query.text.split()
     assert sorted(words) == sorted(f"p{n}{k}" for n in range(8) for k in range(20))  # every word once
@@ -82,12 +91,10 @@ def test_eight_processes_with_150_writes_each_meet_no_error(url: str) -> None:
 
 
 @pytest.mark.slow
-def test_eight_processes_with_150_revisions_each_lose_none(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'many.db'}"
-    store = Store(url)
-    store.add_samples([image_record(n) for n in range(8)], [sample(n) for n in range(8)], author="ann")
-    assert run_processes(revise_many, url, 8, 150) == []
-    assert sum(store.head(sample(n).id).revision.number - 1 for n in range(8)) == 1200
+def test_eight_processes_with_150_revisions_each_lose_none(new_url: str) -> None:
+    assert run_processes(revise_many, filled(new_url, 8), 8, 150) == []
+    with closing(Store(new_url)) as store:
+        assert sum(store.head(sample(n).id).revision.number - 1 for n in range(8)) == 1200
 
 
 def revise_many(url: str, name: str, times: int, errors: "multiprocessing.Queue[str]") -> None:
@@ -108,8 +115,8 @@ def revise_many(url: str, name: str, times: int, errors: "multiprocessing.Queue[
                 return
 
 
-def test_sqlite_runs_with_the_settings_that_serve_many_writers(url: str) -> None:
-    with Database(url).engine.connect() as connection:
+def test_sqlite_runs_with_the_settings_that_serve_many_writers(sqlite_url: str) -> None:
+    with Database(sqlite_url).engine.connect() as connection:
         found = [
             connection.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -117,36 +124,87 @@ def test_sqlite_runs_with_the_settings_that_serve_many_writers(url: str) -> None
     assert found == ["wal", 1, 1]  # synchronous 1 is NORMAL
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_declares(tmp_path: Path) -> None:
+def test_the_migrations_make_exactly_the_tables_that_the_code_declares(new_url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
-    database.migrate()
-    with database.engine.connect() as connection:
-        assert schema_version(connection) == HEAD
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    with closing(Database(new_url)) as database:
+        database.migrate()
+        with database.engine.connect() as connection:
+            assert schema_version(connection) == HEAD
+            assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_a_database_of_a_newer_version_is_not_touched(url: str, tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "whyseg.db")
-    connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.commit()
+def test_a_database_of_a_newer_version_is_not_touched(url: str) -> None:
+    with closing(Database(url)) as database, database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(UsageError, match="newer whyseg"):
         Store(url)
 
 
 def test_a_failed_transaction_leaves_nothing(url: str) -> None:
-    database = Database(url)
+    store = Store(url)
 
     def fail_halfway() -> None:
-        with database.write() as session:
+        with store.database.write() as session:
             session.execute(text("DELETE FROM revisions"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_halfway()
-    assert Store(url).stats().revisions == 1
+    assert store.stats().revisions == 1
+    store.close()
+
+
+def test_a_reader_sees_one_state_whatever_is_written_beside_it(url: str) -> None:
+    store = Store(url)
+    with store.database.read() as session:
+        seen = [session.scalar(select(func.count()).select_from(RevisionRow))]
+        parent = store.head(sample().id).revision.id
+        store.revise(sample().id, sample(query="one"), parent=parent, author="ann")
+        seen.append(session.scalar(select(func.count()).select_from(RevisionRow)))
+    assert seen == [1, 1]
+    assert store.stats().revisions == 2
+    store.close()
+
+
+def migrate(url: str, _name: str, _times: int, errors: "multiprocessing.Queue[str]") -> None:
+    try:
+        Store(url).close()
+    except Exception as error:  # noqa: BLE001
+        errors.put(repr(error))
+
+
+@pytest.mark.slow
+def test_an_empty_database_is_set_up_once_by_whoever_comes_first(new_url: str) -> None:
+    assert run_processes(migrate, new_url, 4, 1) == []
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_text_that_postgresql_cannot_hold_is_refused_and_nothing_is_written(postgres_url: str) -> None:
+    store = Store(filled(postgres_url))
+    head = store.head(sample().id)
+    with pytest.raises(InvalidRecord, match="cannot hold this"):
+        store.revise(sample().id, sample(query="a\0b"), parent=head.revision.id, author="ann")
+    assert store.head(sample().id) == head
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_server_that_is_not_there_or_refuses_is_said_so(postgres_url: str) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be used now"):
+        Store("postgresql+psycopg://whyseg@/none?host=/nowhere")
+    store = Store(filled(postgres_url))
+    name = make_url(postgres_url).database
+    with store.database.write() as session:
+        session.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    store.close()  # the setting holds for new connections
+    with pytest.raises(StoreUnavailable, match="refuses"):
+        store.add_image(image_record(1), author="ann")
+    assert store.stats().samples == 1
+    store.close()
 
 
 def test_what_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> None:

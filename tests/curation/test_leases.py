@@ -1,4 +1,4 @@
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,10 +16,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Store:
-    store = Store(f"sqlite:///{tmp_path / 'whyseg.db'}", clock=clock)
+def store(new_url: str, clock: Clock) -> Iterator[Store]:
+    store = Store(new_url, clock=clock)
     store.add_samples([image_record(0), image_record(1)], [sample(0), sample(1)], author="ann")
-    return store
+    yield store
+    store.close()
 
 
 def test_a_lease_keeps_others_away_until_it_expires(store: Store, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,8 +15,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'whyseg.db'}", clock=clock)
+def store(new_url: str, clock: Clock) -> Iterator[Store]:
+    store = Store(new_url, clock=clock)
+    yield store
+    store.close()
 
 
 @pytest.fixture
