@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -40,18 +41,28 @@ class LocalFile:
     path: str
     file: Path
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes."""
         return self.file.stat().st_size
+
+    @cached_property
+    def sha256(self) -> str:
+        """As LFS names a file."""
+        return self._digest("sha256")
+
+    @cached_property
+    def blob_id(self) -> str:
+        """As git names a file."""
+        return self._digest("sha1", f"blob {self.size}\0".encode())
 
     def same_as(self, remote: "RepoFile | None") -> bool:
         """Say whether a file of the repository holds the same bytes."""
         if remote is None or remote.size != self.size:
             return False
         if remote.lfs:
-            return remote.lfs.sha256 == self._digest("sha256")
-        return remote.blob_id == self._digest("sha1", f"blob {self.size}\0".encode())  # as git names it
+            return remote.lfs.sha256 == self.sha256
+        return remote.blob_id == self.blob_id
 
     def _digest(self, name: str, start: bytes = b"") -> str:
         with self.file.open("rb") as file:
@@ -84,17 +95,24 @@ def send(
         refs = api.list_repo_refs(repo, repo_type=_TYPE)
         tagged = {ref.name: ref.target_commit for ref in refs.tags}
         if tag in tagged:
-            _require_same(files, _tree(api, repo, tag), repo, tag)
+            if others := _others(files, _tree(api, repo, tag)):
+                raise HubConflict(
+                    f"{repo} has a tag {tag} with other content ({_named(others)}); "
+                    "a tag never moves: push under another one with --revision"
+                )
             return "unchanged", tagged[tag]
         head = next((ref.target_commit for ref in refs.branches if ref.name == "main"), None)
-        remote = _tree(api, repo, head) if head else {}
-        changes = _changes(files, remote)
+        changes = _changes(files, _tree(api, repo, head) if head else {})
         outcome: Outcome = "tagged"
         if changes or head is None:
             sent = api.create_commit(
                 repo, changes, commit_message=message, repo_type=_TYPE, revision="main", parent_commit=head
             )
             head, outcome = sent.oid, "pushed"
+            if others := _others(files, _tree(api, repo, head)):
+                raise HubConflict(
+                    f"{repo} did not take all files ({_named(others)}); does its .gitignore keep them out?"
+                )
         api.create_tag(repo, tag=tag, revision=head, repo_type=_TYPE)
         return outcome, head
 
@@ -131,14 +149,13 @@ def _changes(
     ]
 
 
-def _require_same(files: Sequence[LocalFile], remote: Mapping[str, "RepoFile"], repo: str, tag: str) -> None:
-    others = [file.path for file in files if not file.same_as(remote.get(file.path))] + _stale(files, remote)
-    if others:
-        first = printable(others[0])
-        raise HubConflict(
-            f"{repo} has a tag {tag} with other content ({len(others)} files differ, such as {first}); "
-            "a tag never moves: push under another one with --revision"
-        )
+def _others(files: Sequence[LocalFile], remote: Mapping[str, "RepoFile"]) -> list[str]:
+    """Return the paths at which a revision holds something else than the files."""
+    return [file.path for file in files if not file.same_as(remote.get(file.path))] + _stale(files, remote)
+
+
+def _named(paths: Sequence[str]) -> str:
+    return f"{len(paths)} {'file differs' if len(paths) == 1 else 'files differ'}, such as {printable(paths[0])}"
 
 
 @contextmanager

@@ -76,6 +76,7 @@ class FakeHub:
         self.requests: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
         self.read_only = False
+        self.keeps_out: str | None = None  # the beginning of paths that a .gitignore names
         self.says = "told to fail"  # with every fault that is a status
         self.before_commit: Callable[[Repo], object] | None = None
         self._held = threading.Event()
@@ -227,7 +228,8 @@ class _Answers:
             known = _entry(asked["path"], files[asked["path"]]) if asked["path"] in files else {}
             oid = known.get("lfs", known).get("oid")
             mode = "lfs" if asked["path"].endswith(LARGE) else "regular"
-            answers.append({"path": asked["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+            ignored = self.hub.keeps_out is not None and asked["path"].startswith(self.hub.keeps_out)
+            answers.append({"path": asked["path"], "uploadMode": mode, "shouldIgnore": ignored, "oid": oid})
         return JSONResponse({"files": answers})
 
     async def batch(self, request: Request, repo: Repo) -> Response:

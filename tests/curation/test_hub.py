@@ -111,7 +111,7 @@ def test_a_tag_with_other_content_is_refused_and_nothing_is_sent(hub: FakeHub, f
     before = dict(hub.repos[REPO].tags)
     (folder / "assets" / "sample-1.jpg").write_bytes(b"\xff\xd8\xff" * 99 + b"abc")  # of the same size
     asked = len(hub.requests)
-    with pytest.raises(HubConflict, match=r"tag v1 with other content \(1 files differ, such as assets/sample-1.jpg\)"):
+    with pytest.raises(HubConflict, match=r"tag v1 with other content \(1 file differs, such as assets/sample-1.jpg\)"):
         bring(hub, folder)
     assert {method for method, _ in hub.requests[asked:]} == {"GET"}
     assert hub.repos[REPO].tags == before
@@ -135,6 +135,13 @@ def test_a_commit_of_somebody_else_in_between_is_not_overwritten(hub: FakeHub, f
     assert hub.repos[REPO].messages == ["initial commit", "faster"]
     assert hub.repos[REPO].tags == {}
     assert bring(hub, folder)[0] == "pushed"
+
+
+def test_files_that_the_repository_keeps_out_are_not_tagged(hub: FakeHub, folder: Path) -> None:
+    hub.keeps_out = "assets/"
+    with pytest.raises(HubConflict, match=r"did not take all files \(1 file differs, such as assets/sample-1\.jpg\)"):
+        bring(hub, folder)
+    assert hub.repos[REPO].tags == {}
 
 
 def test_a_tag_of_somebody_else_in_between_is_not_moved(hub: FakeHub, folder: Path) -> None:
