@@ -1,6 +1,7 @@
 """What differs between two releases: samples that came, went or changed, and by how much their masks moved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
@@ -9,13 +10,14 @@ from whyseg.schemas.record import Record
 
 _SOME = 200
 _SAME = {"id", "image_id", "source", "source_record"}  # what makes it the same sample
+Pair = tuple[ReleaseItem, ReleaseItem]
 
 
 class Change(Record):
     """A sample that both releases hold, differently.
 
     ``fields``: those of the sample that differ, and ``side`` where its split in the releases does. ``iou``: of its
-    targets before and after, in [0, 1]; None where the size of the picture differs. ``query``: as it is afterwards.
+    targets before and after, in [0, 1]; None where the size of the picture differs. ``queries``: before and after.
     """
 
     sample_id: str
@@ -24,7 +26,7 @@ class Change(Record):
     after: ReleaseItem
     fields: tuple[str, ...]
     iou: float | None
-    query: str | None
+    queries: tuple[str | None, str | None]
 
 
 class ReleaseDiff(Record):
@@ -38,33 +40,58 @@ class ReleaseDiff(Record):
     changed: tuple[Change, ...]
 
 
-def diff(
-    workspace: Workspace, before: str, after: str, progress: Callable[[int, int], None] = lambda done, total: None
-) -> ReleaseDiff:
-    """Compare two releases of a workspace; only samples that differ are read.
+@dataclass(frozen=True)
+class Differences:
+    """What differs, before any revision was read: ``changed`` are the entries of before and after."""
 
-    ``progress`` gets how many of those are compared, and their number. Raises ``NotFound``, and ``CorruptStore`` for a
-    revision that is gone or broken.
-    """
+    before: Release
+    after: Release
+    same: int
+    added: tuple[ReleaseItem, ...]
+    removed: tuple[ReleaseItem, ...]
+    changed: tuple[Pair, ...]
+
+
+def differences(workspace: Workspace, before: str, after: str) -> Differences:
+    """Compare the entries of two releases of a workspace; raises ``NotFound``."""
     releases = Releases(workspace)
     first, second = ({item.sample_id: item for item in releases.items(name)} for name in (before, after))
     both = sorted(first.keys() & second.keys())
-    differing = [key for key in both if _state(first[key]) != _state(second[key])]
-    changed: list[Change] = []
-    for start in range(0, len(differing), _SOME):
-        pairs = [(first[key], second[key]) for key in differing[start : start + _SOME]]
-        befores, afters = (releases.revisions([pair[k] for pair in pairs]) for k in (0, 1))
-        for (old, new), one, other in zip(pairs, befores, afters, strict=True):
-            changed.append(_change(old, new, one.sample, other.sample))
-        progress(len(changed), len(differing))
-    return ReleaseDiff(
+    changed = [(first[key], second[key]) for key in both if _state(first[key]) != _state(second[key])]
+    return Differences(
         before=releases.get(before),
         after=releases.get(after),
-        same=len(both) - len(differing),
+        same=len(both) - len(changed),
         added=tuple(second[key] for key in sorted(second.keys() - first.keys())),
         removed=tuple(first[key] for key in sorted(first.keys() - second.keys())),
         changed=tuple(changed),
     )
+
+
+def changes(workspace: Workspace, pairs: Sequence[Pair]) -> list[Change]:
+    """Say how the samples of some changed entries differ.
+
+    Raises ``CorruptStore`` for a revision that is gone or broken.
+    """
+    releases = Releases(workspace)
+    befores, afters = (releases.revisions([pair[k] for pair in pairs]) for k in (0, 1))
+    both = zip(pairs, befores, afters, strict=True)
+    return [_change(old, new, before.sample, after.sample) for (old, new), before, after in both]
+
+
+def diff(
+    workspace: Workspace, before: str, after: str, progress: Callable[[int, int], None] = lambda done, total: None
+) -> ReleaseDiff:
+    """Compare two releases of a workspace in full; only samples that differ are read.
+
+    ``progress`` gets how many of those are compared, and their number. Raises as `differences` and `changes` do.
+    """
+    found = differences(workspace, before, after)
+    changed: list[Change] = []
+    for start in range(0, len(found.changed), _SOME):
+        changed += changes(workspace, found.changed[start : start + _SOME])
+        progress(len(changed), len(found.changed))
+    return ReleaseDiff(**{**vars(found), "changed": tuple(changed)})
 
 
 def _state(item: ReleaseItem) -> tuple[str, str]:
@@ -81,5 +108,9 @@ def _change(old: ReleaseItem, new: ReleaseItem, before: Sample, after: Sample) -
         after=new,
         fields=(*fields, *(["side"] if old.split != new.split else [])),
         iou=before.target().iou(after.target()) if before.size == after.size else None,
-        query=after.query.text if after.query else None,
+        queries=(_query(before), _query(after)),
     )
+
+
+def _query(sample: Sample) -> str | None:
+    return sample.query.text if sample.query else None

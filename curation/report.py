@@ -66,7 +66,8 @@ def html_page(title: str, lead: str, table: Sequence[Sequence[str]], sections: S
 def overlay(pixels: RgbArray, masks: Sequence[Mask], prompts: Sequence[Prompt], *, side: int = 480) -> RgbArray:
     """Return a copy, at most ``side`` pixels long, with the masks tinted and outlined and the prompts drawn.
 
-    ``pixels``: uint8 (H, W, 3), RGB; masks are of its size. Points are discs: green where they are positive, else red.
+    ``pixels``: uint8 (H, W, 3), RGB; masks are of its size, or of that of the picture which it was reduced from. Points
+    are discs: green where they are positive, else red.
     """
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))

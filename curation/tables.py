@@ -121,6 +121,28 @@ class LeaseRow(Base):
     expires_at: Mapped[str]
 
 
+class UserRow(Base):
+    """Somebody who may sign in."""
+
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)  # the name without its case
+    role: Mapped[str]
+    disabled: Mapped[bool]
+    password: Mapped[str]  # its argon2 hash, with salt and parameters
+    created_at: Mapped[str]
+
+
+class SessionRow(Base):
+    """Somebody who is signed in; the token itself is only in the browser's cookie."""
+
+    __tablename__ = "sessions"
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    seen_at: Mapped[str]
+    expires_at: Mapped[str]
+
+
 class AuditRow(Base):
     """One link of the audit chain."""
 

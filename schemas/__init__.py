@@ -32,6 +32,8 @@ from whyseg.schemas.sample import Sample as Sample
 from whyseg.schemas.sample import Split as Split
 from whyseg.schemas.sample import sample_id as sample_id
 from whyseg.schemas.sample import source_key as source_key
+from whyseg.schemas.user import Role as Role
+from whyseg.schemas.user import User as User
 
 __all__ = [
     "AuditEntry",
@@ -56,10 +58,12 @@ __all__ = [
     "Review",
     "Revision",
     "Ring",
+    "Role",
     "Sample",
     "Split",
     "State",
     "Suggestion",
+    "User",
     "canonical_json",
     "content_hash",
     "release_hash",

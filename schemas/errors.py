@@ -22,6 +22,10 @@
     ├── SegmenterError
     │   ├── ModelUnavailable   weights or a package are missing, and how to get them
     │   └── ModelFailed        the model could not be loaded or run
+    ├── AccessError
+    │   ├── WrongLogin         no such user, another password, or a disabled user: it is not said which
+    │   ├── TooManyLogins      passwords were tried too often
+    │   └── Forbidden          the user's role does not allow this
     └── HubError               the Hub refuses what is asked of it
         ├── HubDenied          the token is missing, wrong, or may not do this
         ├── HubUnavailable     no network, no answer, too many requests: trying again may help
@@ -153,6 +157,30 @@ class ModelUnavailable(SegmenterError):
 
 class ModelFailed(SegmenterError):
     """The model could not be loaded or run."""
+
+
+class AccessError(WhysegError):
+    """Something that the one who asks may not have."""
+
+
+class WrongLogin(AccessError):
+    """Name and password fit nobody who may sign in."""
+
+
+class TooManyLogins(AccessError):
+    """Passwords were tried too often; ``seconds`` is how long to wait."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"too many attempts to sign in: wait {seconds} second{'s' * (seconds != 1)}")
+
+
+class Forbidden(AccessError):
+    """The user's role does not allow this."""
+
+    def __init__(self, role: str, verb: str) -> None:
+        self.role, self.verb = role, verb
+        super().__init__(f"your role, {role}, does not allow this: {verb}")
 
 
 class HubError(WhysegError):

@@ -12,6 +12,7 @@ import gradio as gr
 
 from whyseg.ui.annotate import build_annotate
 from whyseg.ui.browse import BrowseTab
+from whyseg.ui.releases import ReleasesTab
 from whyseg.ui.review import build_review
 
 PATH = "/app"
@@ -94,12 +95,16 @@ def mount_page(
     app: FastAPI,
     workspace: Workspace,
     *,
+    user: str = "local",
     auth_dependency: Callable[[Request], str | Awaitable[str | None] | None] | None = None,
 ) -> None:
-    """Mount the pages of a workspace at ``/app``; ``auth_dependency`` names the user of a request, or None."""
+    """Mount the pages of a workspace at ``/app``.
+
+    ``auth_dependency`` names the user of a request, or None; without it everybody is ``user``.
+    """
     gr.mount_gradio_app(
         app,
-        build_blocks(workspace),
+        build_blocks(workspace, user),
         PATH,
         auth_dependency=auth_dependency,
         ssr_mode=False,  # no second server, written in another language
@@ -110,8 +115,8 @@ def mount_page(
     )
 
 
-def build_blocks(workspace: Workspace) -> gr.Blocks:
-    """Build the tabs."""
+def build_blocks(workspace: Workspace, user: str = "local") -> gr.Blocks:
+    """Build the tabs; ``user`` is whoever has not logged in."""
     with gr.Blocks(title="whyseg", analytics_enabled=False, fill_width=True) as blocks:
         with gr.Tabs(elem_id="ws-tabs") as tabs:
             with gr.Tab("Annotate", id="annotate"):
@@ -120,7 +125,10 @@ def build_blocks(workspace: Workspace) -> gr.Blocks:
                 build_review(review)
             with gr.Tab("Browse", id="browse") as tab:
                 browse = BrowseTab(workspace.store)
+            with gr.Tab("Releases", id="releases") as frozen:
+                releases = ReleasesTab(workspace, user)
         browse.wire(tab, tabs)
+        releases.wire(frozen)
     return blocks
 
 

@@ -25,6 +25,9 @@ STATUS: dict[type[WhysegError], int] = {
     errors.Incomplete: 422,
     errors.StoreUnavailable: 503,
     errors.SegmenterError: 503,
+    errors.WrongLogin: 401,
+    errors.TooManyLogins: 429,
+    errors.Forbidden: 403,
     WhysegError: 500,
 }
 

@@ -19,6 +19,7 @@ from whyseg.ui.guards import LOOPBACK, guard
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.routes.clicks import ClickRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
+from whyseg.ui.routes.releases import ReleaseRoutes
 from whyseg.ui.routes.reviews import ReviewRoutes
 from whyseg.ui.routes.samples import SampleRoutes
 
@@ -58,6 +59,7 @@ def build_api(
     api.include_router(PictureRoutes(Pictures(workspace)).router())
     api.include_router(SampleRoutes(workspace, user).router())
     api.include_router(ReviewRoutes(workspace, user).router())
+    api.include_router(ReleaseRoutes(workspace).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
 
     @api.get("/info")
@@ -105,7 +107,7 @@ def build_server(
     def home() -> RedirectResponse:
         return RedirectResponse("/app/")
 
-    mount_page(app, workspace)
+    mount_page(app, workspace, user=user)
     return app
 
 

@@ -72,7 +72,7 @@ def test_a_diff_names_what_came_and_what_changed(folder: Path) -> None:
     assert (len(found["added"]), found["removed"], found["same"]) == (1, [], 0)
     (change,) = found["changed"]
     # 24 pixels moved by two columns of six: 16 of 32
-    assert (change["fields"], change["iou"], change["query"]) == (["query", "instances"], 0.5, "what else?")
+    assert (change["fields"], change["iou"], change["queries"][1]) == (["query", "instances"], 0.5, "what else?")
     lines = run("release", "diff", "v1", "v2", "-w", str(folder / "w")).out.splitlines()
     assert lines[0] == "v1 → v2: 1 added, 0 removed, 1 changed, 0 the same"
     assert lines[2] == f"changed {change['sample_id']}: query, instances, masks' IoU 0.5000"

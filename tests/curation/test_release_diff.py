@@ -33,7 +33,7 @@ def test_added_removed_and_changed_samples_are_told_apart(tmp_path: Path) -> Non
         changed = {one.sample_id: one for one in found.changed}
         assert sorted(changed) == sorted([asked.id, moved.id])
         assert (changed[asked.id].fields, changed[asked.id].iou) == (("query",), 1.0)
-        assert changed[asked.id].query == "what else?"
+        assert changed[asked.id].queries == ("what is 2?", "what else?")
         assert (changed[moved.id].fields, changed[moved.id].iou) == (("instances",), 0.5)
         assert changed[moved.id].before.revision_id != changed[moved.id].after.revision_id
 
