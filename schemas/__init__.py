@@ -2,6 +2,15 @@
 
 from whyseg.schemas.canonical import canonical_json as canonical_json
 from whyseg.schemas.canonical import content_hash as content_hash
+from whyseg.schemas.draft import Critique as Critique
+from whyseg.schemas.draft import Drafted as Drafted
+from whyseg.schemas.draft import DraftProblem as DraftProblem
+from whyseg.schemas.draft import Fault as Fault
+from whyseg.schemas.draft import Mark as Mark
+from whyseg.schemas.draft import QueryDraft as QueryDraft
+from whyseg.schemas.draft import Scene as Scene
+from whyseg.schemas.draft import SceneObject as SceneObject
+from whyseg.schemas.draft import Usage as Usage
 from whyseg.schemas.image import Image as Image
 from whyseg.schemas.mask import Mask as Mask
 from whyseg.schemas.mask import union as union
@@ -39,16 +48,22 @@ __all__ = [
     "AuditEntry",
     "Box",
     "Comment",
+    "Critique",
+    "DraftProblem",
+    "Drafted",
+    "Fault",
     "Finding",
     "Head",
     "Image",
     "Instance",
     "Lease",
+    "Mark",
     "Mask",
     "Origin",
     "Point",
     "Prompt",
     "Query",
+    "QueryDraft",
     "QueryOrigin",
     "Reason",
     "ReasoningType",
@@ -60,9 +75,12 @@ __all__ = [
     "Ring",
     "Role",
     "Sample",
+    "Scene",
+    "SceneObject",
     "Split",
     "State",
     "Suggestion",
+    "Usage",
     "User",
     "canonical_json",
     "content_hash",

@@ -22,6 +22,9 @@
     ├── SegmenterError
     │   ├── ModelUnavailable   weights or a package are missing, and how to get them
     │   └── ModelFailed        the model could not be loaded or run
+    ├── DrafterError
+    │   ├── DrafterUnavailable a key, weights or a package are missing, and how to get them
+    │   └── EndpointDenied     the endpoint will answer no request like this one: wrong key, address or model
     ├── AccessError
     │   ├── WrongLogin         no such user, another password, or a disabled user: it is not said which
     │   ├── TooManyLogins      passwords were tried too often
@@ -181,6 +184,18 @@ class Forbidden(AccessError):
     def __init__(self, role: str, verb: str) -> None:
         self.role, self.verb = role, verb
         super().__init__(f"your role, {role}, does not allow this: {verb}")
+
+
+class DrafterError(WhysegError):
+    """Something that keeps a drafter from drafting at all."""
+
+
+class DrafterUnavailable(DrafterError):
+    """A key, weights or a package are missing; the text says how to get them."""
+
+
+class EndpointDenied(DrafterError):
+    """The endpoint will answer no request like this one: wrong key, address, model or form."""
 
 
 class HubError(WhysegError):
