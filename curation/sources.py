@@ -87,7 +87,10 @@ class Listing:
         if name in self._files or self._root is None or path.is_absolute() or ".." in path.parts or "\0" in name:
             return self._files.get(name)
         there = self._root / path
-        if not Path(os.path.realpath(there)).is_relative_to(self._root) or not there.is_file():
+        try:
+            if not Path(os.path.realpath(there)).is_relative_to(self._root) or not there.is_file():
+                return None
+        except OSError:  # such as a name longer than the disk allows
             return None
         return _on_disk(there, name)
 

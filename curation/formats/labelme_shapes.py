@@ -25,36 +25,49 @@ POINTS = {  # how many points a shape of each type has; None: or more
     "point": (1, 1),
     "mask": (2, 2),
 }
+LARGEST_RADIUS = 2**17  # in pixels, longer than any picture; at eight times as much Pillow draws for a minute
 _LINE_WIDTH = 10
 _POINT_RADIUS = 5
-_FARTHEST_PAINT = 12  # pixels beyond its points that anything but a circle paints
+_FARTHEST_PAINT = 12  # pixels beyond its points that a line or a point paints
 
 
 def paint(kind: str, points: FloatArray, size: tuple[int, int], bitmap: BoolArray | None = None) -> Patch:
     """Return what a shape of a type in ``POINTS`` paints in an image of ``size`` (height, width).
 
     ``points``: (N, 2) of (x, y), as many as the type has. ``bitmap``: bool (h, w), a mask's own pixels. Raises
-    ``InvalidRecord`` for a mask without them, or with fewer than its corners span.
+    ``InvalidRecord`` for a mask without them or with fewer than its corners span, and for a circle beyond all pictures.
     """
     if kind == "mask":
         return _placed(points, bitmap, size)
-    if kind == "circle":
-        radius = math.dist(points[0], points[1])
-        points = np.stack([points[0] - radius, points[0] + radius])
-    if kind == "point":
-        points = np.stack([points[0] - _POINT_RADIUS, points[0] + _POINT_RADIUS])
     if kind == "rectangle":
         points = np.stack([points.min(axis=0), points.max(axis=0)])
-    whole = points.astype(np.int64)
-    if kind not in ("polygon", "oriented_rectangle"):
-        whole = np.concatenate([whole - _FARTHEST_PAINT, whole + _FARTHEST_PAINT])
-    left, top, right, bottom = visible_box(whole, size)
-    if kind in ("line", "linestrip"):  # a wide line's corners are rounded fractions: elsewhere they may fall otherwise
-        left = top = 0
+    elif kind in ("circle", "point"):
+        radius = math.dist(points[0], points[1]) if kind == "circle" else _POINT_RADIUS
+        if radius > LARGEST_RADIUS:
+            raise InvalidRecord(f"a circle's radius is at most {LARGEST_RADIUS} pixels, got {radius:.0f}")
+        points = np.stack([points[0] - radius, points[0] + radius])
+    left, top, right, bottom = visible_box(reach(kind, points).astype(np.int64), size)
     picture = PilImage.new("L", (right - left, bottom - top))
     if right > left and bottom > top:
         _draw(ImageDraw.Draw(picture), kind, [tuple(point) for point in (points - [left, top]).tolist()])
     return Patch(left, top, np.array(picture, np.uint8).astype(bool))
+
+
+def reach(kind: str, points: FloatArray) -> FloatArray:
+    """Return points, float64 (N, 2), in whose box lies all that has to be drawn for a shape.
+
+    Of a polygon these are its own. The box of a line begins at the image's corner: its own corners are rounded
+    fractions, which may fall otherwise elsewhere.
+    """
+    if kind in ("polygon", "oriented_rectangle", "mask"):
+        return points
+    low, high = points.min(axis=0), points.max(axis=0)
+    if kind == "circle" and len(points) == 2:
+        radius = math.dist(points[0], points[1])
+        low, high = np.minimum(low, points[0] - radius), np.maximum(high, points[0] + radius)
+    if kind in ("line", "linestrip"):
+        low = np.minimum(low, 0)
+    return np.stack([low - _FARTHEST_PAINT, high + _FARTHEST_PAINT])
 
 
 def _draw(draw: ImageDraw.ImageDraw, kind: str, points: list[tuple[float, float]]) -> None:

@@ -132,16 +132,19 @@ def _sample(
     texts, sentence = _texts(data)
     shapes = [shape for shape in shapes_of(data) if not lisa.skips(shape.label)]
     drawn = [shape for shape in shapes if len(shape.points) >= FEWEST]
-    require_paintable(drawn, image.size)
+    require_paintable([shape.points for shape in drawn], image.size)
     ignored = [lisa.ignores(shape.label) for shape in drawn]
     patches, region = lisa.overlay([lisa.paint(shape.points, image.size) for shape in drawn], ignored, image.size)
     ignore = region.mask(image.size) if any(ignored) else None
     targets = [shape for shape, out in zip(drawn, ignored, strict=True) if not out]
-    if packed is not None:
-        return _ours(packed, image, texts, sentence, _by_instance(packed, targets, patches, image.size), ignore)
-    remarks = [_remark(text, "polygon") for text in drawing_remarks(drawn, image.size, "LISA")]
+    remarks = []
     if len(drawn) < len(shapes):
         remarks.append(_remark(dropped_remark([one for one in shapes if len(one.points) < FEWEST]), "dropped_part"))
+    if packed is not None:
+        masks = _by_instance(packed, targets, patches, image.size)
+        sample, changes = _ours(packed, image, texts, sentence, masks, ignore)
+        return sample, remarks + changes
+    remarks += [_remark(text, "polygon") for text in drawing_remarks(drawn, image.size, "LISA")]
     if not texts:
         remarks.append(_remark("the file holds no question", "no_question", "warning"))
     if not targets:

@@ -118,14 +118,13 @@ def shown(value: Any) -> str:
     return {"list": "a list", "dict": "an object"}.get(type(value).__name__, type(value).__name__)
 
 
-def require_paintable(shapes: Sequence[Shape], size: tuple[int, int]) -> None:
-    """Raise ``InvalidRecord`` when painting the shapes in an image of (height, width) would take minutes."""
+def require_paintable(outlines: Sequence[FloatArray], size: tuple[int, int]) -> None:
+    """Raise ``InvalidRecord`` when painting within the boxes of outlines, (N, 2) of (x, y), would take minutes."""
     work = 0.0
-    for shape in shapes:
-        if len(shape.points):
-            low, high = shape.points.min(axis=0), shape.points.max(axis=0)
-            span = np.clip(high, 0, size[::-1]) - np.clip(low, 0, size[::-1])
-            work += float((span[0] + 1) * (span[1] + 1) + (high - low).sum())
+    for points in outlines:
+        low, high = points.min(axis=0), points.max(axis=0)
+        span = np.clip(high, 0, size[::-1]) - np.clip(low, 0, size[::-1])
+        work += float((span[0] + 1) * (span[1] + 1) + (high - low).sum())
     if work > MAX_WORK:
         raise InvalidRecord(f"the shapes span {work:.0f} pixels together, over the limit of {MAX_WORK}")
 
