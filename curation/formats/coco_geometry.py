@@ -88,7 +88,7 @@ def _from_polygons(parts: list[Any], size: tuple[int, int]) -> tuple[Mask | None
     points = np.concatenate(kept)
     if points.min() < 0 or points[:, 0].max() > width or points[:, 1].max() > height:
         remarks.append(f"an outline leaves the {width}×{height} picture (width×height)")
-    if not all(shapely.is_valid(shapely.polygons([*polygon, polygon[0]])) for polygon in kept):
+    if not all(shapely.is_valid(shapely.polygons(np.concatenate([polygon, polygon[:1]]))) for polygon in kept):
         remarks.append("an outline crosses or touches itself, or has no area")
     rles = coco.frPyObjects([polygon.ravel().tolist() for polygon in kept], height, width)
     return Mask(size=size, counts=coco.merge(rles)["counts"].decode()), remarks
@@ -97,12 +97,16 @@ def _from_polygons(parts: list[Any], size: tuple[int, int]) -> tuple[Mask | None
 def _polygon(part: Any) -> Polygon:
     if not isinstance(part, list) or not set(map(type, part)) <= _NUMBERS:
         raise InvalidRecord(f"an outline is a flat list of numbers x0, y0, x1, y1, …, got {_shown(part)}")
-    for value in part:
-        if not abs(value) <= FARTHEST:  # so that NaN fails as well
-            finite = isinstance(value, int) or math.isfinite(value)
-            what = f"farther away than {FARTHEST:g} pixels" if finite else "no finite number"
-            raise InvalidRecord(f"a coordinate is {what}: {_shown(value)}")
-    return np.array(part[: len(part) // 2 * 2], np.float64).reshape(-1, 2)
+    try:
+        values = np.array(part, np.float64)
+    except OverflowError:  # an integer that no float can hold
+        values = np.array([np.inf])
+    if not (np.abs(values) <= FARTHEST).all():  # so that NaN fails as well
+        wrong = next(value for value in part if not abs(value) <= FARTHEST)
+        finite = isinstance(wrong, int) or math.isfinite(wrong)
+        what = f"farther away than {FARTHEST:g} pixels" if finite else "no finite number"
+        raise InvalidRecord(f"a coordinate is {what}: {_shown(wrong)}")
+    return values[: len(part) // 2 * 2].reshape(-1, 2)
 
 
 def _steps(polygon: Polygon) -> int:
