@@ -24,7 +24,7 @@ from PIL import Image as PilImage
 from whyseg.curation.blobs import write_atomically
 from whyseg.curation.exporting import Loss, Part, Row
 from whyseg.curation.formats.geometry import deepest_pixel, picture_png, pixels_of
-from whyseg.curation.formats.hub_schema import arrow_schema, spelled
+from whyseg.curation.formats.hub_schema import IMAGE, Column, arrow_schema, spelled
 from whyseg.curation.images import read_upright
 from whyseg.schemas import Mask, Release, ReleaseItem, Split, content_hash
 from whyseg.schemas.mask import BoolArray
@@ -32,9 +32,17 @@ from whyseg.schemas.release import SPLITS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import Features
 
 SIDE = 840  # of the frame, in pixels
+COLUMNS: dict[str, Column] = {
+    "id": "string",
+    "problem": "string",
+    "solution": "string",
+    "image": IMAGE,
+    "img_height": "int64",
+    "img_width": "int64",
+    "solution_rle": [{"size": ["int32"], "counts": "string"}],  # size: height, width
+}
 _PER_PART = 250  # samples: about 250 MB of pictures
 _BATCH_BYTES = 32_000_000
 
@@ -76,7 +84,7 @@ class GrpoWriter:
         """Write the part's Arrow stream, batch by batch."""
         import pyarrow as pa
 
-        schema, losses, written = arrow_schema(self._features()), list[Loss](), 0
+        schema, losses, written = arrow_schema(self._columns()), list[Loss](), 0
         split, _, name = part.name.partition("-")
         path = folder / split / f"data-{name}.arrow"
         path.parent.mkdir(exist_ok=True)
@@ -107,24 +115,12 @@ class GrpoWriter:
                 "_split": split,
             }
             about = {key: "" for key in ("citation", "description", "homepage", "license")}
-            _put(folder / split / "dataset_info.json", {**about, "features": spelled(self._features())})
+            _put(folder / split / "dataset_info.json", {**about, "features": spelled(self._columns())})
             _put(folder / split / "state.json", state)
         _put(folder / "dataset_dict.json", {"splits": list(files)})
 
-    def _features(self) -> "Features":
-        from datasets import Features, Image, List, Value
-
-        rle = {"size": List(Value("int32")), "counts": Value("string")}
-        columns = {
-            "id": Value("string"),
-            "problem": Value("string"),
-            "solution": Value("string"),
-            "image": Image(),
-            "img_height": Value("int64"),
-            "img_width": Value("int64"),
-            "solution_rle": List(rle),
-        }
-        return Features({**columns, "solution_mask": List(List(List(Value("bool"))))} if self.bool_masks else columns)
+    def _columns(self) -> dict[str, Column]:
+        return {**COLUMNS, "solution_mask": [[["bool"]]]} if self.bool_masks else COLUMNS
 
     def _plain(self, row: Row, losses: list[Loss]) -> dict[str, Any] | None:
         """Return a row as plain data, ``solution_mask`` as bool (objects, 840, 840); None when it is left out."""

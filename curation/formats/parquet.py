@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from whyseg.curation.card import card_files, card_options
 from whyseg.curation.exporting import REWRITTEN, Loss, Part, Row, images_of
 from whyseg.curation.formats import own
 from whyseg.curation.formats.geometry import deepest_pixel, mask_png, pixels_of
-from whyseg.curation.formats.hub_schema import arrow_schema
+from whyseg.curation.formats.hub_schema import IMAGE, Column, arrow_schema
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Instance, Mask, Release, ReleaseItem, Sample
 from whyseg.schemas.mask import BoolArray
@@ -28,60 +27,48 @@ from whyseg.schemas.release import SPLITS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import Features
 
 FOLDER = "data"
 SHARD_BYTES = 450_000_000  # by estimate, so that a file stays below 500 MB
 GROUP_BYTES = 32_000_000  # of a row group; the Hub's viewer refuses one of 286 MiB
-_PICTURES = ("image", "mask")
 # Pages that end where their content says so: a version that changes little is uploaded in little.
 _CHUNKS = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 
 
-@cache
-def features() -> "Features":
-    """Return the columns of the ``default`` configuration, in their order."""
-    from datasets import Features, Image, List, Value
-
-    text, number, yes_no = Value("string"), Value("int32"), Value("bool")
-    rle = {"size": List(number), "counts": text}  # size: height, width
-    instance = {"rle": rle, "bbox_2d": List(number), "point_2d": List(number), "label": text}
-    provenance = {
-        "mask_origins": List(text),  # of each instance, as are the next two
-        "mask_models": List(text),
-        "mask_retouched": List(yes_no),
-        "query_origin": text,
-        "query_model": text,
-        "query_edit_distance": Value("float64"),
-        "reviewers": List(text),
-        "agreement": Value("float64"),
-        "source_record": text,
-        "source_name": text,
-        "file_name": text,
-        "record": text,
-    }
-    return Features(
-        {
-            "sample_id": text,
-            "image": Image(),
-            "query": text,
-            "alternates": List(text),
-            "is_sentence": yes_no,
-            "mask": Image(),
-            "instances": List(instance),
-            "ignore_rle": rle,
-            "no_target": yes_no,
-            "reasoning_type": text,
-            "depth": number,
-            "hops": List(text),
-            "image_id": text,
-            "img_height": number,
-            "img_width": number,
-            "source": text,
-            "license": text,
-            "provenance": provenance,
-        }
-    )
+_RLE: Column = {"size": ["int32"], "counts": "string"}  # size: height, width
+COLUMNS: dict[str, Column] = {
+    "sample_id": "string",
+    "image": IMAGE,
+    "query": "string",
+    "alternates": ["string"],
+    "is_sentence": "bool",
+    "mask": IMAGE,
+    "instances": [{"rle": _RLE, "bbox_2d": ["int32"], "point_2d": ["int32"], "label": "string"}],
+    "ignore_rle": _RLE,
+    "no_target": "bool",
+    "reasoning_type": "string",
+    "depth": "int32",
+    "hops": ["string"],
+    "image_id": "string",
+    "img_height": "int32",
+    "img_width": "int32",
+    "source": "string",
+    "license": "string",
+    "provenance": {
+        "mask_origins": ["string"],  # of each instance, as are the next two
+        "mask_models": ["string"],
+        "mask_retouched": ["bool"],
+        "query_origin": "string",
+        "query_model": "string",
+        "query_edit_distance": "float64",
+        "reviewers": ["string"],
+        "agreement": "float64",
+        "source_record": "string",
+        "source_name": "string",
+        "file_name": "string",
+        "record": "string",
+    },
+}
 
 
 class ParquetWriter:
@@ -126,7 +113,7 @@ class ParquetWriter:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        schema, losses, written = arrow_schema(features()), list[Loss](), 0
+        schema, losses, written = arrow_schema(COLUMNS), list[Loss](), 0
         path = folder / FOLDER / f"{part.name}.parquet"
         path.parent.mkdir(exist_ok=True)
         with path.open("wb") as file:
@@ -247,8 +234,8 @@ def _storage(schema: "pa.Schema") -> dict[str, Any]:
     compression, encoding, dictionary = dict[str, str](), dict[str, str](), list[str]()
     for field in schema:
         for leaf in leaves(field.name, field.type):
-            compression[leaf] = "none" if field.name in _PICTURES else "zstd"
-            if field.name in _PICTURES:
+            compression[leaf] = "none" if COLUMNS[field.name] == IMAGE else "zstd"
+            if COLUMNS[field.name] == IMAGE:
                 encoding[leaf] = "PLAIN"
             else:
                 dictionary.append(leaf)

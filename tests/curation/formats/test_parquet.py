@@ -21,14 +21,14 @@ from tests.pictures import pixels, turned
 from whyseg.curation.exporting import Part, export
 from whyseg.curation.formats import own
 from whyseg.curation.formats.hub_schema import arrow_schema
-from whyseg.curation.formats.parquet import ParquetWriter, features
+from whyseg.curation.formats.parquet import COLUMNS, ParquetWriter
 from whyseg.curation.images import inspect
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Mask, Sample
 from whyseg.schemas.revision import Review
 
-COLUMNS = (
+ORDER = (
     "sample_id image query alternates is_sentence mask instances ignore_rle no_target reasoning_type depth hops "
     "image_id img_height img_width source license provenance"
 )
@@ -98,7 +98,7 @@ def test_load_dataset_gives_the_columns_with_pictures_decoded(workspace: Workspa
         assert {split: len(found) for split, found in loaded.items()} == {
             split: sum(item.split == split for item in items) for split in {item.split for item in items}
         }
-        assert all(" ".join(split.column_names) == COLUMNS for split in loaded.values())
+        assert all(" ".join(split.column_names) == ORDER for split in loaded.values())
         for item in items:
             row, original = rows[item.sample_id], workspace.blobs.read(item.image_id)
             expected = np.asarray(PilImage.open(io.BytesIO(original)).convert("RGB"))
@@ -139,8 +139,8 @@ def test_shards_are_cut_by_bytes_and_have_one_schema(workspace: Workspace, tmp_p
     assert [path.name for path in shards] == expected
     for path in shards:
         schema = pq.read_schema(path)
-        assert schema.equals(arrow_schema(features()), check_metadata=False)
-        assert schema.metadata[b"huggingface"] == arrow_schema(features()).metadata[b"huggingface"]
+        assert schema.equals(arrow_schema(COLUMNS), check_metadata=False)
+        assert schema.metadata[b"huggingface"] == arrow_schema(COLUMNS).metadata[b"huggingface"]
 
 
 def test_row_groups_are_written_as_they_fill(workspace: Workspace, tmp_path: Path) -> None:
@@ -152,9 +152,19 @@ def test_row_groups_are_written_as_they_fill(workspace: Workspace, tmp_path: Pat
 
 
 def test_the_columns_are_spelled_as_every_version_of_datasets_reads_them() -> None:
-    metadata = arrow_schema(features()).metadata[b"huggingface"].decode()
+    metadata = arrow_schema(COLUMNS).metadata[b"huggingface"].decode()
     assert '"List"' not in metadata
     assert '"alternates": [{"dtype": "string", "_type": "Value"}]' in metadata
+
+
+def test_datasets_itself_has_the_same_columns_and_schema() -> None:
+    from datasets import Features, Image, List, Value
+
+    rle = {"size": List(Value("int32")), "counts": Value("string")}
+    found = Features.from_arrow_schema(arrow_schema(COLUMNS))
+    assert found.arrow_schema.equals(arrow_schema(COLUMNS), check_metadata=False)
+    assert (found["image"], found["mask"], found["hops"]) == (Image(), Image(), List(Value("string")))
+    assert (found["ignore_rle"], found["instances"].feature["rle"]) == (rle, rle)
 
 
 def test_two_exports_have_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
