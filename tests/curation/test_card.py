@@ -1,3 +1,4 @@
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from whyseg.curation.card_counts import count_release
 from whyseg.curation.images import printable
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Settings, Workspace
-from whyseg.schemas import Sample
+from whyseg.schemas import ReasoningType, Sample
 from whyseg.schemas.errors import NotFound, UsageError
 
 HOSTILE = (
@@ -33,6 +34,9 @@ HOSTILE = (
     "- *not* **a** _list_ ~~of~~ $x$ :smile: @someone #1",
     "‮gnirts esrever\x07\x1b[31m",
 )
+
+
+KEYS = ("id", "image_id", "size")  # of a sample's plain data, that come by themselves when it starts
 
 
 def parsed(markdown: str) -> list[Token]:
@@ -184,6 +188,27 @@ def test_the_pictures_show_every_type_before_any_twice_and_no_image_twice(tmp_pa
     assert len(shown) == 6
     assert len({sample.reasoning_type for sample in shown[:4]}) == 4
     assert len({sample.image_id for sample in shown}) == 6
+
+
+def test_of_many_samples_of_one_type_those_with_the_smallest_hashes_are_shown(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "w") as workspace:
+        samples = [add_sample(workspace, 4 * number) for number in range(9)]  # all of the first type
+        release = Releases(workspace).create("v1", author="ann")
+        shown = count_release(workspace, release).shown
+    ranked = sorted((sample.id for sample in samples), key=lambda key: hashlib.sha256(key.encode()).hexdigest())
+    assert [sample.id for sample in shown] == ranked[:6]
+
+
+def test_one_picture_with_many_questions_is_shown_once(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "w") as workspace:
+        first = add_sample(workspace, 0)
+        for number, kind in enumerate(ReasoningType):
+            fields = {**first.plain(), "source_record": str(number), "reasoning_type": kind}
+            other = Sample.start(first.image_id, fields.pop("size"), **{k: fields[k] for k in fields if k not in KEYS})
+            workspace.store.add_sample(other, author="ann")
+        release = Releases(workspace).create("v1", author="ann", states="any")
+        assert release.samples == 5
+        assert len(count_release(workspace, release).shown) == 1
 
 
 def test_the_mask_is_drawn_on_the_picture(four: Workspace) -> None:
