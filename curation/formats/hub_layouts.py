@@ -79,6 +79,8 @@ def _reader(table: Table) -> Read:
 
 
 def _take_table(intake: Intake, table: Table, reader: Read, progress: Callable[[str], None] | None) -> None:
+    if unread := [column for column in table.columns if column not in _TAKEN[reader]]:
+        intake.note(table.name, f"columns that are not taken: {', '.join(column[:60] for column in unread[:40])}")
     try:
         for row in _rows(table):
             if progress:
@@ -213,3 +215,17 @@ def _sample(
         instances=list(instances),
         **fields,
     )
+
+
+_TAKEN: dict[Read, set[str]] = {
+    _read_own: {
+        "sample_id", "image", "query", "alternates", "is_sentence", "mask", "instances", "ignore_rle", "no_target",
+        "reasoning_type", "depth", "hops", "image_id", "img_height", "img_width", "source", "license", "provenance",
+    },
+    _read_evaluation: {
+        "image", "text", "mask", "image_id", "ann_id", "img_height", "img_width", "reasoning_type", "license",
+    },
+    _read_training: {
+        "id", "problem", "solution", "solution_mask", "solution_rle", "image", "img_height", "img_width", "license",
+    },
+}  # fmt: skip

@@ -61,7 +61,8 @@ def _on_disk(source: Path) -> tuple[list[Table], list[Refusal]]:
     for path in paths:
         name = path.relative_to(root).as_posix()
         try:
-            _require_within(path, root, name)
+            if source.is_dir():
+                _require_within(path, root, name)
             split = split_of([root.name, *path.relative_to(root).parts[:-1]], path.name)
             read = _parquet if path.suffix == ".parquet" else _arrow
             tables.append(Table(name, split, _columns(path, name), partial(read, path, name)))

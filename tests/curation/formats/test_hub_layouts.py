@@ -254,12 +254,13 @@ def test_a_mask_picture_that_is_not_the_union_is_noted(
 
 def test_an_evaluation_set_gives_one_instance_a_row(workspace: Workspace, tmp_path: Path) -> None:
     rows = [
-        question(reasoning_type=None),
-        question(text="the tea", image=image(1), mask=DOT, ann_id=8, reasoning_type="C/MH"),
+        question(reasoning_type=None, bbox=[1, 1, 4, 2]),
+        question(text="the tea", image=image(1), mask=DOT, ann_id=8, reasoning_type="C/MH", bbox=[7, 3, 8, 4]),
     ]
     source = parquet(tmp_path / "in" / "data" / "test-00000-of-00001.parquet", rows).parents[1]
     report = import_hf(workspace, source, author="ann", license="CC BY-NC 4.0")
     assert (report.added, report.refused) == (2, ())
+    assert report.notes[0].note == "columns that are not taken: bbox"
     one, two = samples(workspace)
     assert one.query
     assert (one.query.text, one.query.is_sentence, one.query.origin.kind) == ("what holds the tea?", True, "import")
