@@ -181,7 +181,7 @@ def _split_table(release: Release, counts: Counts) -> str:
         if counts.samples[split]
     ]
     total = ("total", *(sum(column) for column in list(zip(*rows, strict=True))[1:])) if len(rows) > 1 else ()
-    head = ("split", "samples", "images", "samples that nothing answers")
+    head = ("split", "samples", "images", "no-target samples")
     return _table(head, [*rows, *([total] if total else [])])
 
 
