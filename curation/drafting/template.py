@@ -113,9 +113,9 @@ def _leaks(world: World, expression: Expression) -> bool:
 
 
 def _repeats(expression: Expression) -> bool:
-    """Say whether a clue is looked up twice, which is one inference and not two."""
-    clues = [word for word in _words(plain(expression)) if word in lexicon().clues]
-    return len(set(clues)) < len(clues) and not all(lexicon().clues[key].kind == "noun" for key in clues)
+    """Say whether a clue is looked up twice, or the same place sought twice, which is hardly one inference more."""
+    looked = [word for word in _words(plain(expression)) if word in lexicon().clues or word in KEYS]
+    return len(set(looked)) < len(looked)
 
 
 def _words(data: list[Any]) -> Iterator[str]:

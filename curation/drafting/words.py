@@ -8,7 +8,7 @@ _IRREGULAR = {
     "feet": "foot", "teeth": "tooth", "leaves": "leaf", "shelves": "shelf", "loaves": "loaf", "wolves": "wolf",
     "sheep": "sheep", "oxen": "ox", "geese": "goose", "skis": "ski", "calves": "calf", "lives": "life", "buses": "bus",
 }  # fmt: skip
-_SINGULAR = {"bus", "glass", "scissors", "tennis", "gas", "lens", "news", "this", "its", "is", "has", "was", "as", "us"}
+_SINGULAR = {"bus", "glass", "tennis", "gas", "lens", "news", "this", "its", "is", "has", "was", "as", "us"}
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
 
@@ -38,6 +38,20 @@ def stems(text: str) -> tuple[str, ...]:
     ('kite', 'like', 'toy', 'the', 'dog')
     """
     return tuple(stem(word) for word in _WORD.findall(text.lower().replace("’", "'")))
+
+
+def root(word: str) -> str:
+    """Return a stem without the endings of verbs, to compare what is said rather than how.
+
+    >>> [root(word) for word in ("sleeping", "stopped", "warms", "ring")]
+    ['sleep', 'stop', 'warm', 'ring']
+    """
+    word = stem(word)
+    for ending in ("ing", "ed"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending)
+            return word[:-1] if word[-1] == word[-2] and word[-1] not in "ls" else word
+    return word
 
 
 def names(text: str, phrase: str) -> bool:
