@@ -1,5 +1,6 @@
 """A release on the Hub: the hf export of a release, sent once and tagged with its name."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from whyseg import __version__
+from whyseg.curation.blobs import write_atomically
 from whyseg.curation.card import card_options
 from whyseg.curation.exporting import export
 from whyseg.curation.formats.parquet import ParquetWriter
@@ -94,14 +96,27 @@ def push(
 def exported(workspace: Workspace, name: str, *, progress: Callable[[int, int], None]) -> Path:
     """Return the folder of a release's hf export in the workspace's cache, which is made unless it is there.
 
-    Of a release only the newest is kept: what an earlier version of whyseg or other settings gave is removed.
+    Of a release only the newest is kept: what an earlier version of whyseg or other settings gave is removed. An export
+    of which something was taken away, as those who tidy up caches do, is made again.
     """
     release = Releases(workspace).get(name)
     key = content_hash([__version__, name, release.hash, card_options(workspace)]).removeprefix("sha256:")[:16]
     folder = workspace.cache / "hub" / name / key
     folder.parent.mkdir(parents=True, exist_ok=True)
     for other in folder.parent.iterdir():
-        if key not in other.name:
+        if key in other.name:
+            continue
+        if other.is_dir():
             shutil.rmtree(other)
+        else:
+            other.unlink()
+    manifest = folder.parent / f"{key}.json"
+    if folder.exists() and not (manifest.exists() and json.loads(manifest.read_text()) == _sizes(folder)):
+        shutil.rmtree(folder)
     export(workspace, name, folder, ParquetWriter(), progress=progress)
+    write_atomically(manifest, json.dumps(_sizes(folder)).encode())
     return folder
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {file.path: file.size for file in files_below(folder)}

@@ -104,7 +104,17 @@ def test_another_licence_is_another_card_and_the_tag_refuses_it(hub: FakeHub, wo
     with pytest.raises(HubConflict, match=r"tag v1 with other content .* such as README\.md"):
         bring(hub, workspace)
     assert bring(hub, workspace, revision="v1-licensed").outcome == "pushed"
-    assert len(list((workspace.cache / "hub" / "v1").iterdir())) == 1  # the former export is gone
+    assert len(list((workspace.cache / "hub" / "v1").iterdir())) == 2  # an export and what it consists of
+
+
+def test_an_export_that_lost_a_file_in_the_cache_is_made_again(workspace: Workspace) -> None:
+    first = push(workspace, "v1", REPO, dry_run=True)
+    (shard, *_) = (workspace.cache / "hub" / "v1").glob("*/data/*.parquet")
+    before = shard.stat().st_mtime_ns
+    assert push(workspace, "v1", REPO, dry_run=True) == first
+    assert shard.stat().st_mtime_ns == before  # nothing was written
+    shard.unlink()
+    assert push(workspace, "v1", REPO, dry_run=True) == first
 
 
 @pytest.mark.parametrize("repo", ["cups", "a/b/c", "../x", "ann/", "ann/a--b", "ann/x.git", "ann/.x", "a b/c", ""])
