@@ -17,7 +17,7 @@ from whyseg.curation.exporting import REWRITTEN, Loss, Part, Row, plan_evenly
 from whyseg.curation.formats import lisa, own
 from whyseg.curation.formats.labelme_shapes import paint
 from whyseg.curation.formats.packed import packed_row, readable_name
-from whyseg.curation.formats.polygons import FloatArray, merged, trace_pixels
+from whyseg.curation.formats.polygons import IntArray, cut, merged, trace_pixels
 from whyseg.schemas import Instance, Mask, Release, ReleaseItem
 
 VERSION = "5.5.0"  # of labelme, whose fields these are; from 5.3 on it knows masks
@@ -100,18 +100,20 @@ def _shapes(row: Row) -> tuple[list[dict[str, Any]], list[Loss]]:
 
 def _drawn(mask: Mask, label: str, group: int | None) -> tuple[list[dict[str, Any]], bool]:
     """Return the shapes of a mask, and whether they are polygons."""
-    if not mask.area:
+    patch = cut(mask)
+    rings = trace_pixels(patch)
+    if not rings:
         return [], True
-    rings = [ring.astype(np.float64) for ring in trace_pixels(mask)]
-    if merged([paint("polygon", ring, mask.size) for ring in rings]).mask(mask.size) == mask:
+    if merged([paint("polygon", ring.astype(np.float64), mask.size) for ring in rings]).same(patch):
         return [_shape(label, group, "polygon", ring) for ring in rings], True
-    x0, y0, x1, y1 = mask.box_xyxy
-    png = cv2.imencode(".png", mask.decode()[y0:y1, x0:x1].astype(np.uint8))[1].tobytes()
-    shape = _shape(label, group, "mask", np.array([[x0, y0], [x1 - 1, y1 - 1]], np.float64))
+    height, width = patch.pixels.shape
+    corners = [[patch.left, patch.top], [patch.left + width - 1, patch.top + height - 1]]
+    png = cv2.imencode(".png", patch.pixels.astype(np.uint8))[1].tobytes()
+    shape = _shape(label, group, "mask", np.array(corners, np.int32))
     return [{**shape, "mask": base64.b64encode(png).decode()}], False
 
 
-def _shape(label: str, group: int | None, kind: str, points: FloatArray) -> dict[str, Any]:
+def _shape(label: str, group: int | None, kind: str, points: IntArray) -> dict[str, Any]:
     return {
         "label": label,
         "points": points.tolist(),

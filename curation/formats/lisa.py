@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from whyseg.curation.formats.polygons import FloatArray, Patch, merged, visible_box
+from whyseg.curation.formats.polygons import FloatArray, IntArray, Patch, merged, visible_box
 
 SKIPPED = "flag"
 _TARGET, _IGNORE = 1, 255
@@ -26,7 +26,7 @@ def ignores(label: str) -> bool:
     return "ignore" in label.lower()
 
 
-def paint(points: FloatArray, size: tuple[int, int]) -> Patch:
+def paint(points: FloatArray | IntArray, size: tuple[int, int]) -> Patch:
     """Return what a polygon, (N, 2) of (x, y) with N ≥ 1 and coordinates below 2³¹, paints in an image of ``size``."""
     corners = points.astype(np.int32)
     left, top, right, bottom = visible_box(corners, size)

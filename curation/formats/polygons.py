@@ -16,6 +16,7 @@ import numpy.typing as npt
 import shapely
 from pycocotools import mask as coco
 
+from whyseg.curation.formats.geometry import pixels_of
 from whyseg.schemas import Mask
 from whyseg.schemas.mask import BoolArray
 
@@ -42,6 +43,10 @@ class Patch:
         """Rows and columns of the image that the patch covers."""
         height, width = self.pixels.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+    def same(self, other: "Patch") -> bool:
+        """Tell whether another patch lies at the same place and has the same pixels."""
+        return (self.left, self.top) == (other.left, other.top) and np.array_equal(self.pixels, other.pixels)
 
     def mask(self, size: tuple[int, int]) -> Mask:
         """Return the patch as a mask of ``size`` (height, width), in time that follows the patch, not the image."""
@@ -104,16 +109,21 @@ def defects(polygons: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -> tupl
     return outside, crossing
 
 
-def trace_pixels(mask: Mask) -> list[IntArray]:
-    """Return rings through the centres of a mask's boundary pixels, one for each part.
-
-    int32 (N, 2) of (x, y), N ≥ 3. Pixels that touch at a side or a corner are one part. Filled by the even-odd rule and
-    with their lines painted, the rings together give exactly the mask.
-    """
+def cut(mask: Mask) -> Patch:
+    """Return a mask cut to its bounding box; an empty patch for an empty mask."""
     x0, y0, x1, y1 = mask.box_xyxy
-    if x0 == x1:
+    return Patch(x0, y0, np.ascontiguousarray(pixels_of(mask)[y0:y1, x0:x1]))
+
+
+def trace_pixels(patch: Patch) -> list[IntArray]:
+    """Return rings through the centres of a patch's boundary pixels, one for each part.
+
+    int32 (N, 2) of (x, y) in the image, N ≥ 3. Pixels that touch at a side or a corner are one part. Filled by the
+    even-odd rule and with their lines painted, the rings together give exactly the patch.
+    """
+    if not patch.pixels.any():
         return []
-    pixels = mask.decode()[y0:y1, x0:x1].astype(np.uint8)
+    pixels = patch.pixels.astype(np.uint8)
     contours, hierarchy = _contours(pixels, cv2.CHAIN_APPROX_SIMPLE)
     if (hierarchy[:, 3] >= 0).any():
         chains, hierarchy = _contours(pixels, cv2.CHAIN_APPROX_NONE)  # the same ones, with every pixel
@@ -123,11 +133,11 @@ def trace_pixels(mask: Mask) -> list[IntArray]:
             if parent >= 0:
                 holes.setdefault(parent, []).append(chain)
         contours = [
-            _corners(_bridged(chains[i], holes[i], rows, x1 - x0)) if i in holes else contours[i]
+            _bridged(chains[i], holes[i], rows, pixels.shape[1]) if i in holes else contours[i]
             for i, parent in enumerate(parents)
             if parent < 0
         ]
-    return [_at_least_three(contour) + np.array([x0, y0], np.int32) for contour in contours]
+    return [_at_least_three(contour) + np.array([patch.left, patch.top], np.int32) for contour in contours]
 
 
 def _contours(pixels: npt.NDArray[np.uint8], method: int) -> tuple[list[IntArray], npt.NDArray[np.int32]]:
@@ -149,17 +159,27 @@ def _bridged(outer: IntArray, holes: list[IntArray], rows: bytes, width: int) ->
     chain = np.concatenate([outer, *holes])
     keys = chain[:, 1].astype(np.int64) * width + chain[:, 0]
     order = np.argsort(keys, kind="stable")  # the same pixel: contours that are joined already come first
-    starts = np.cumsum([len(outer), *map(len, holes)]).tolist()
-    landings = [_landing(rows, int(keys[start]), width) for start in starts[:-1]]
-    ends = order[np.searchsorted(keys, landings, sorter=order)].tolist()
-    following = [*range(1, starts[0]), 0]
-    for start, stop in pairwise(starts):
-        following += [*range(start + 1, stop), start]
-    chain = np.concatenate([chain, chain[np.stack([starts[:-1], ends], axis=1).ravel()]])  # for the ways back
-    for i, end in enumerate(ends):
-        here = starts[-1] + 2 * i
+    starts = np.cumsum([len(outer), *map(len, holes)])
+    landings = [_landing(rows, key, width) for key in keys[starts[:-1]].tolist()]
+    ends = order[np.searchsorted(keys, landings, sorter=order)]
+    # Only where a contour turns, or a bridge begins or ends, is a vertex needed.
+    after = np.arange(1, len(chain) + 1)
+    after[starts - 1] = [0, *starts[:-1]]
+    step = chain[after] - chain
+    needed = np.empty(len(chain), bool)
+    needed[after] = (step[after] != step).any(axis=1)
+    needed[[0, *starts[:-1], *ends]] = True
+    place = np.cumsum(needed) - 1
+    firsts, ends = [*place[starts[:-1]].tolist(), int(place[-1]) + 1], place[ends]
+    chain = chain[needed]
+    chain = np.concatenate([chain, chain[np.stack([firsts[:-1], ends], axis=1).ravel()]])  # for the ways back
+    following = [*range(1, firsts[0]), 0]
+    for first, stop in pairwise(firsts):
+        following += [*range(first + 1, stop), first]
+    for i, end in enumerate(ends.tolist()):
+        here = firsts[-1] + 2 * i
         following += [here + 1, following[end]]
-        following[starts[i + 1] - 1], following[end] = here, starts[i]
+        following[firsts[i + 1] - 1], following[end] = here, firsts[i]
     path, at = [0], following[0]
     while at:
         path.append(at)
@@ -170,17 +190,6 @@ def _bridged(outer: IntArray, holes: list[IntArray], rows: bytes, width: int) ->
 def _landing(rows: bytes, key: int, width: int) -> int:
     """Return the first pixel of the run, from the left, in which the pixel ``key`` (y · width + x) lies."""
     return rows.rfind(b"\0", key - key % width, key) + 1 or key - key % width
-
-
-def _corners(chain: IntArray) -> IntArray:
-    """Return the vertices at which a closed chain of horizontal, vertical and diagonal lines turns."""
-    step = np.sign(np.roll(chain, -1, axis=0) - chain)
-    moves = step.any(axis=1)
-    if not moves.any():
-        return chain[:1]
-    chain, step = chain[moves], step[moves]
-    turns = (step != np.roll(step, 1, axis=0)).any(axis=1)
-    return np.asarray(chain[turns], np.int32)
 
 
 def _at_least_three(ring: IntArray) -> IntArray:

@@ -20,7 +20,7 @@ from whyseg.curation.formats.packed import (
     readable_name,
     restored,
 )
-from whyseg.curation.formats.polygons import FEWEST, Patch, merged, trace_pixels
+from whyseg.curation.formats.polygons import FEWEST, Patch, cut, merged, trace_pixels
 from whyseg.curation.formats.shape_files import (
     Shape,
     drawing_remarks,
@@ -299,10 +299,12 @@ def _document(row: Row) -> tuple[dict[str, Any], list[Loss]]:
     masks += [(_IGNORE, None, ignore)] if ignore is not None else []
     shapes = []
     for label, group, mask in masks:
-        rings = trace_pixels(mask)
-        iou = _painted(rings, mask).iou(mask)
-        if iou < 1:
-            losses.append(Loss(sample_id=sample.id, what=f"a polygon of {label} {group or ''}".rstrip(), iou=iou))
+        patch = cut(mask)
+        rings = trace_pixels(patch)
+        painted = merged([lisa.paint(ring, mask.size) for ring in rings] or [patch])
+        if not painted.same(patch):
+            iou = painted.mask(mask.size).iou(mask)
+            losses.append(Loss(sample_id=sample.id, what=f"pixels of {label} {group or ''}".rstrip(), iou=iou))
         shapes += [
             {"label": label, "points": ring.tolist(), "group_id": group, "shape_type": "polygon", "flags": {}}
             for ring in rings
@@ -317,9 +319,3 @@ def _document(row: Row) -> tuple[dict[str, Any], list[Loss]]:
 
 def _overlap(one: Mask, other: Mask) -> bool:
     return bool((one.decode() & other.decode()).any())
-
-
-def _painted(rings: Sequence[Any], mask: Mask) -> Mask:
-    """Return what LISA's rule makes of rings."""
-    patches = [lisa.paint(ring, mask.size) for ring in rings]
-    return merged(patches).mask(mask.size) if patches else Mask.empty(mask.size)

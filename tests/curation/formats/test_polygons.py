@@ -13,7 +13,7 @@ from PIL import Image as PilImage
 from PIL import ImageDraw
 
 from whyseg.curation.formats import labelme_shapes, lisa
-from whyseg.curation.formats.polygons import Patch, defects, merged, trace_pixels
+from whyseg.curation.formats.polygons import Patch, cut, defects, merged, trace_pixels
 from whyseg.schemas import Mask
 from whyseg.schemas.errors import InvalidRecord
 
@@ -50,12 +50,12 @@ def by_lisas_calls(polygons: list[Any], size: tuple[int, int]) -> npt.NDArray[np
 
 
 def by_lisa(mask: Mask) -> npt.NDArray[np.bool_]:
-    return by_lisas_calls([ring.astype(float).tolist() for ring in trace_pixels(mask)], mask.size)
+    return by_lisas_calls([ring.astype(float).tolist() for ring in trace_pixels(cut(mask))], mask.size)
 
 
 def by_labelme(mask: Mask) -> npt.NDArray[np.bool_]:
     canvas = np.zeros(mask.size, bool)
-    for ring in trace_pixels(mask):
+    for ring in trace_pixels(cut(mask)):
         one = PilImage.new("L", mask.size[::-1])
         ImageDraw.Draw(one).polygon([tuple(point) for point in ring.astype(float).tolist()], outline=1, fill=1)
         canvas |= np.array(one, bool)
@@ -66,7 +66,7 @@ def by_labelme(mask: Mask) -> npt.NDArray[np.bool_]:
 @LOADED
 def test_lisa_and_labelme_paint_exactly_the_mask_that_was_traced(pixels: npt.NDArray[np.bool_]) -> None:
     mask = Mask.encode(pixels)
-    rings = trace_pixels(mask)
+    rings = trace_pixels(cut(mask))
     assert all(ring.dtype == np.int32 and len(ring) >= 3 for ring in rings)
     assert text(by_lisa(mask)) == text(pixels)
     assert text(by_labelme(mask)) == text(pixels)
@@ -96,7 +96,7 @@ def test_larger_noise_with_hundreds_of_parts_and_holes_is_exact_too(share: float
 )
 def test_shapes_with_a_catch(rows: tuple[str, ...], parts: int) -> None:
     mask = Mask.encode(bitmap(*rows))
-    assert len(trace_pixels(mask)) == parts
+    assert len(trace_pixels(cut(mask))) == parts
     assert tuple(text(by_lisa(mask))) == rows
     assert tuple(text(by_labelme(mask))) == rows
 
@@ -106,13 +106,13 @@ def test_a_hole_is_reached_over_a_bridge_to_the_left() -> None:
     # hole's contour is the diamond (1, 2), (2, 1), (3, 2), (2, 3); from its leftmost pixel (1, 2) the run goes on to
     # (0, 2), where the way leaves the outer contour and comes back to it.
     mask = Mask.encode(bitmap("#####", "#####", "##.##", "#####", "#####"))
-    (ring,) = trace_pixels(mask)
+    (ring,) = trace_pixels(cut(mask))
     expected = [(0, 0), (0, 2), (1, 2), (2, 1), (3, 2), (2, 3), (1, 2), (0, 2), (0, 4), (4, 4), (4, 0)]
     assert [tuple(point) for point in ring.tolist()] == expected
 
 
 def test_an_empty_mask_has_no_rings() -> None:
-    assert trace_pixels(Mask.empty((3, 4))) == []
+    assert trace_pixels(cut(Mask.empty((3, 4)))) == []
 
 
 def test_lisa_cuts_coordinates_and_paints_the_outline_too() -> None:
