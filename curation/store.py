@@ -1,6 +1,6 @@
 """The store: the only way to the database. Records in, records out; every method is one short transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from whyseg.curation import audit, leases, queries
 from whyseg.curation.database import Database
+from whyseg.curation.findings import Settled, finding_row, read_findings, settle_findings
 from whyseg.curation.queries import Order, Page, Place, SampleFilter, Stats
 from whyseg.curation.rows import point, revision_of, row_of
 from whyseg.curation.tables import AuditRow, FindingRow, ImageRow, ReviewRow, RevisionRow, SampleRow, SuggestionRow
@@ -80,7 +81,7 @@ class Store:
             session.flush()
             found = {finding.id: finding for finding in findings}
             for key in found.keys() - _known(session, FindingRow.id, list(found)):
-                session.add(_finding_row(found[key]))
+                session.add(finding_row(found[key]))
             return len(new)
 
     def add_sample(self, sample: Sample, *, author: str) -> Head:
@@ -240,11 +241,17 @@ class Store:
     def add_finding(self, finding: Finding) -> None:
         """Keep a finding."""
         with self.database.write() as session:
-            session.add(_finding_row(finding))
+            session.add(finding_row(finding))
 
-    def findings(self, sample_id: str | None = None) -> list[Finding]:
-        """Return the findings about a sample, or all, newest first."""
-        return self._records(FindingRow, Finding, *([FindingRow.sample_id == sample_id] if sample_id else []))
+    def settle_findings(self, found: Iterable[Finding], kinds: Collection[str]) -> Settled:
+        """Make the open findings of some kinds those that were found; none is deleted, known ones stay."""
+        with self.database.write() as session:
+            return settle_findings(session, found, kinds, self._clock())
+
+    def findings(self, sample_id: str | None = None, *, gone: bool = False) -> list[Finding]:
+        """Return the open findings about a sample, or all, newest first; with ``gone`` also those that are gone."""
+        with self.database.read() as session:
+            return read_findings(session, sample_id, gone=gone)
 
     def claim(self, sample_id: str, holder: str, *, seconds: float = LEASE_SECONDS) -> Lease:
         """Take or renew a lease on a sample; raises ``LeaseHeld`` while somebody else's lives."""
@@ -318,17 +325,6 @@ class Store:
         with self.database.read() as session:
             found = select(table.body).where(*where).order_by(table.created_at.desc())
             return [record.parse(body) for body in session.scalars(found)]
-
-
-def _finding_row(finding: Finding) -> FindingRow:
-    return FindingRow(
-        id=finding.id,
-        kind=finding.kind,
-        sample_id=finding.sample_id,
-        image_id=finding.image_id,
-        created_at=stamp(finding.created_at),
-        body=finding.model_dump_json(),
-    )
 
 
 def _image(session: Session, image_id: str) -> Image:

@@ -87,6 +87,7 @@ class FindingRow(Base):
     image_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"), index=True)
     created_at: Mapped[str]
     body: Mapped[str] = mapped_column(Text)
+    gone_at: Mapped[str | None]  # when a check no longer found it
 
 
 class ReleaseRow(Base):

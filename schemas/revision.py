@@ -144,7 +144,10 @@ class Suggestion(Record):
 
 
 class Finding(Record):
-    """Something a check or a model run says about a sample or an image."""
+    """Something a check or a model run says about a sample or an image.
+
+    ``evidence`` is plain JSON: where it is and what else it names. ``gone_at``: when its cause was no longer found.
+    """
 
     id: str
     kind: str
@@ -154,6 +157,7 @@ class Finding(Record):
     image_id: Sha256 | None = None
     evidence: dict[str, Any] = Field(default_factory=dict)
     created_at: Utc
+    gone_at: Utc | None = None
 
 
 class Lease(Record):

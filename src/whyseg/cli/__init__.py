@@ -5,7 +5,19 @@ import sys
 import typer
 
 from whyseg import __version__
-from whyseg.cli import demo, exporting, importing, models, publishing, releases, segment, serve, users, workspace
+from whyseg.cli import (
+    checking,
+    demo,
+    exporting,
+    importing,
+    models,
+    publishing,
+    releases,
+    segment,
+    serve,
+    users,
+    workspace,
+)
 from whyseg.schemas.errors import UsageError, WhysegError
 
 app = typer.Typer(
@@ -17,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 workspace.register(app)
+app.command()(checking.check)
 app.add_typer(importing.app, name="import")
 app.add_typer(exporting.app, name="export")
 app.add_typer(releases.app, name="release")

@@ -1,0 +1,73 @@
+"""Findings in the database: open until what they speak of is gone, and never deleted."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from whyseg.curation.tables import FindingRow
+from whyseg.curation.times import stamp
+from whyseg.schemas import Finding
+from whyseg.schemas.record import Record
+
+
+class Settled(Record):
+    """What became of findings when everything was looked at again: how many are new or open again, and how many gone."""
+
+    new: int
+    gone: int
+
+
+def finding_row(finding: Finding) -> FindingRow:
+    """Return the row of a record."""
+    return FindingRow(
+        id=finding.id,
+        kind=finding.kind,
+        sample_id=finding.sample_id,
+        image_id=finding.image_id,
+        created_at=stamp(finding.created_at),
+        gone_at=stamp(finding.gone_at) if finding.gone_at else None,
+        body=finding.model_dump_json(exclude={"gone_at"}),
+    )
+
+
+def read_findings(session: Session, sample_id: str | None, *, gone: bool) -> list[Finding]:
+    """Return the findings about a sample, or all, newest first; with ``gone`` also those that are gone."""
+    found = select(FindingRow.body, FindingRow.gone_at).order_by(FindingRow.created_at.desc(), FindingRow.id)
+    if sample_id is not None:
+        found = found.where(FindingRow.sample_id == sample_id)
+    if not gone:
+        found = found.where(FindingRow.gone_at.is_(None))
+    findings = []
+    for body, gone_at in session.execute(found):
+        finding = Finding.parse(body)
+        findings.append(finding.model_copy(update={"gone_at": datetime.fromisoformat(gone_at)}) if gone_at else finding)
+    return findings
+
+
+def settle_findings(session: Session, found: Iterable[Finding], kinds: Collection[str], at: datetime) -> Settled:
+    """Make the open findings of some kinds those that were found.
+
+    Known ones keep the time when they were first made and take over the rest; those that were not found are gone from
+    now on; gone ones that were found are open again.
+    """
+    known = {row.id: row for row in session.scalars(select(FindingRow).where(FindingRow.kind.in_(kinds)))}
+    new = 0
+    for finding in found:
+        row = known.pop(finding.id, None)
+        if row is None:
+            session.add(finding_row(finding))
+            new += 1
+            continue
+        if row.gone_at is not None:
+            row.gone_at = None
+            new += 1
+        first = finding.model_copy(update={"created_at": datetime.fromisoformat(row.created_at)})
+        body = finding_row(first).body
+        if body != row.body:
+            row.body = body
+    left = [row for row in known.values() if row.gone_at is None]
+    for row in left:
+        row.gone_at = stamp(at)
+    return Settled(new=new, gone=len(left))
