@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.releases import Releases, count_splits
-from whyseg.curation.tables import ReleaseItemRow, ReleaseRow, RevisionRow
+from whyseg.curation.tables import ReleaseItemRow, ReleaseRow, RevisionRow, SampleRow
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Release, ReleaseItem, release_hash
 from whyseg.schemas.errors import CorruptStore, NotFound
@@ -27,13 +27,16 @@ def list_problems(session: Session, row: ReleaseRow, sides: dict[str, str]) -> I
         return
     if release.name != row.name:
         yield f"its record is of another release, {release.name}"
-    joined = select(ReleaseItemRow, RevisionRow.sample_id, RevisionRow.content)
+    joined = select(ReleaseItemRow, RevisionRow.sample_id, RevisionRow.content, SampleRow.image_id)
     joined = joined.outerjoin(RevisionRow, RevisionRow.id == ReleaseItemRow.revision_id)
+    joined = joined.outerjoin(SampleRow, SampleRow.id == ReleaseItemRow.sample_id)
     joined = joined.where(ReleaseItemRow.release == row.name).order_by(ReleaseItemRow.sample_id)
     items = []
-    for found, sample_id, content in session.execute(joined.execution_options(yield_per=1000)):
+    for found, sample_id, content, image_id in session.execute(joined.execution_options(yield_per=1000)):
         if (found.sample_id, found.content) != (sample_id, content):
             yield f"sample {found.sample_id}: its entry differs from revision {found.revision_id}"
+        if found.image_id != image_id:
+            yield f"sample {found.sample_id}: its entry names image {found.image_id}, expected {image_id}"
         side = sides.setdefault(found.image_id, found.split)
         if side != found.split:
             yield f"image {found.image_id} is in {found.split}, and elsewhere in {side}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.frozen import accept, add, revised, splits
 from whyseg.curation import checkout as module
@@ -103,6 +104,7 @@ def test_a_place_that_is_taken_is_refused_and_an_empty_one_is_not(workspace: Wor
     (tmp_path / "full" / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="is not empty"):
         checkout(workspace, "v1", tmp_path / "full", author="bob")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["full", "w"]
     with pytest.raises(NotFound, match="no release v9"):
         checkout(workspace, "v9", tmp_path / "out", author="bob")
     (tmp_path / "empty").mkdir()
@@ -115,5 +117,13 @@ def test_a_missing_picture_is_named_and_nothing_appears(workspace: Workspace, tm
     image_id = Releases(workspace).items("v1")[0].image_id
     workspace.blobs.path(image_id).unlink()
     with pytest.raises(CorruptStore, match=f"image {image_id}: its file is missing"):
+        checkout(workspace, "v1", tmp_path / "out", author="bob")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sample_that_is_not_what_was_frozen_is_not_checked_out(workspace: Workspace, tmp_path: Path) -> None:
+    with workspace.store.database.write() as session:
+        session.execute(text("UPDATE revisions SET body = replace(body, 'what is 1?', 'who is 1?')"))
+    with pytest.raises(CorruptStore, match="is not what was frozen"):
         checkout(workspace, "v1", tmp_path / "out", author="bob")
     assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ from tests.pictures import encoded, pixels
 from tests.ui.support import add_picture
 from whyseg.curation import fingerprints as module
 from whyseg.curation.fingerprints import FILE, fingerprints
+from whyseg.curation.images import RgbArray, read_reduced
 from whyseg.curation.similarity import fingerprint
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import CorruptStore, RefusedImage
@@ -35,6 +36,21 @@ def test_a_picture_is_decoded_once(workspace: Workspace, monkeypatch: pytest.Mon
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     monkeypatch.setattr(module, "read_reduced", lambda *_: pytest.fail("decoded again"))
     assert fingerprints(workspace, ids[:4]).tobytes() == first.tobytes()
+
+
+def test_what_another_process_took_meanwhile_is_kept(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = fill(workspace, 2)
+    real = read_reduced
+
+    def read(data: bytes, name: str, side: int) -> RgbArray:
+        monkeypatch.setattr(module, "read_reduced", real)
+        fingerprints(workspace, [second])
+        return real(data, name, side)
+
+    monkeypatch.setattr(module, "read_reduced", read)
+    fingerprints(workspace, [first])
+    monkeypatch.setattr(module, "read_reduced", lambda *_: pytest.fail("decoded again"))
+    fingerprints(workspace, [first, second])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY broken", b"PK\x03\x04"])

@@ -53,6 +53,10 @@ def test_an_untouched_release_agrees_also_when_its_samples_went_on(path: Path) -
         ("UPDATE revisions SET body = '{' WHERE number = 1", ["cannot be read", "content gives another hash"]),
         ("DELETE FROM revisions", ["is gone", "its entry differs from revision"]),
         ("UPDATE release_items SET split = 'validation'", ["entries give another hash", "its record counts otherwise"]),
+        (
+            "UPDATE release_items SET image_id = (SELECT max(id) FROM images)",
+            ["its entry names image", "its revision is about another sample or image"],
+        ),
         ("DELETE FROM release_items", ["its entries are 0 samples of 0 images"]),
         ("UPDATE releases SET body = replace(body, 'ann', 'eve')", ["not the one in the audit log"]),
         ("DELETE FROM audit WHERE action = 'release'", ["not the one in the audit log"]),

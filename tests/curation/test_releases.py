@@ -61,6 +61,8 @@ def test_a_name_is_given_once_and_nothing_is_no_release(workspace: Workspace) ->
     releases.create("v1", author="ann", states="any")
     with pytest.raises(UsageError, match="release v1 exists already"):
         releases.create("v1", author="bob", states="any")
+    with pytest.raises(UsageError, match="release v1 exists already"):
+        releases.add(releases.get("v1"), releases.items("v1"))
     with pytest.raises(NotFound, match="no release v2"):
         releases.items("v2")
 

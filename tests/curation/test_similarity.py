@@ -132,6 +132,9 @@ def test_the_pairs_are_those_that_a_slow_comparison_finds(texts: list[str]) -> N
         (i, j) for j in range(len(plain)) for i in range(j) if slow_similarity(plain[i], plain[j]) >= 0.8 - 1e-9
     }
     assert {pair[:2] for pair in near_queries(plain, 0.8)} == expected
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(similarity, "_TEXTS", 1)  # each text is compared with those alone that are not too long for it
+        assert {pair[:2] for pair in near_queries(plain, 0.8)} == expected
 
 
 def test_without_rapidfuzz_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

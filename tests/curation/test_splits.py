@@ -76,6 +76,8 @@ def test_a_source_decides_and_the_safest_of_several_wins() -> None:
     splits, notes = assign_splits(groups, {"a": {"train"}, "b": {"validation"}, "c": {"test", "train"}}, {})
     assert (splits["a"], splits["b"], splits["c"]) == ("validation", "validation", "test")
     assert splits["d"] == splits["e"] == by_hash("d")
+    # "2" alone is validation, "3" (4e074085, 0.305) train: the smallest id decides
+    assert assign_splits([["3", "2"]], {}, {})[0] == {"2": "validation", "3": "validation"}
     assert notes == (
         "several splits in the sources of similar images, which take the safest (2 groups): a in validation; c in test",
     )

@@ -94,6 +94,7 @@ def test_an_untouched_workspace_agrees(path: Path) -> None:
         ("UPDATE release_items SET split = 'test'", "give another hash than its own"),
         ("UPDATE release_items SET split = 'none'", "its entry cannot be read"),
         ("UPDATE release_items SET content = 'sha256:0'", "its entry differs from revision"),
+        ("UPDATE release_items SET image_id = (SELECT max(image_id) FROM samples)", "its entry names image"),
         ("UPDATE release_items SET revision_id = 'sha256:0'", "its entry differs from revision sha256:0"),
     ],
 )
