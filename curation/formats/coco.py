@@ -65,8 +65,8 @@ def import_coco(
     bare = 0
     try:
         for entry in file.pictures:
-            if entry.id not in file.annotations and entry.id not in file.samples:
-                bare += 1
+            if not file.annotations.get(entry.id) and entry.id not in file.samples:
+                bare += entry.id not in file.annotations
                 continue
             if progress:
                 progress(entry.file_name)
@@ -75,7 +75,7 @@ def import_coco(
         intake.flush()
     if bare:
         intake.ignored += bare
-        intake.note(name, f"{bare} images without annotations are left out; `whyseg import images` takes them in")
+        intake.note(name, f"images without annotations, left out: {bare}; `whyseg import images` takes them in")
     return intake.report()
 
 

@@ -59,7 +59,10 @@ class Picture:
 
 @dataclass
 class CocoFile:
-    """A file's images with what belongs to each; ``samples``: packed ones of whyseg's own exports, by image."""
+    """A file's images with what belongs to each; ``samples``: packed ones of whyseg's own exports, by image.
+
+    An image whose annotations were all refused has an empty list of them.
+    """
 
     name: str
     pictures: list[Picture] = field(default_factory=list)
@@ -212,12 +215,15 @@ def _read_annotations(file: CocoFile, data: dict[str, Any]) -> None:
                 raise _Bad("a second annotation of this id")
         except _Bad as error:
             file.refused.append(Refusal(file=name, reason=str(error)))
+            of = _key(entry.get("image_id")) if isinstance(entry, dict) else None
+            if of in pictures and of is not None:
+                file.annotations.setdefault(of, [])  # it had one, if not a good one
             continue
         seen.add(annotation.id)
         if image in pictures:  # else the image was refused, and that is said
             file.annotations.setdefault(image, []).append(annotation)
     if captions:
-        file.notes.append(f"not taken: {captions} captions")
+        file.notes.append(f"captions, not taken: {captions}")
 
 
 def _annotation(entry: Any, categories: dict[Key, str | None]) -> tuple[Annotation, Key]:

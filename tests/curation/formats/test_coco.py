@@ -190,17 +190,18 @@ def test_an_annotation_with_a_box_alone_is_an_instance_to_be_run(workspace: Work
 
 
 def test_images_without_annotations_are_counted_and_left_out(workspace: Workspace, tmp_path: Path) -> None:
-    source = folder(tmp_path / "in", document([annotation(1, [SQUARE])], images=3))  # two pictures are not even there
+    source = folder(tmp_path / "in", document([annotation(1, [SQUARE]), annotation(2, [SQUARE], 9, 4)], images=4))
     report = import_coco(workspace, source, author="ann")
-    assert (report.added, report.ignored, report.refused) == (1, 2, ())
-    assert "2 images without annotations are left out" in report.notes[0].note
+    # The pictures of two images are not even there; the fourth has an annotation, if of no category.
+    assert (report.added, report.ignored, list(reasons(report))) == (1, 2, ["instances.json: annotation number 2"])
+    assert report.notes[0].note.startswith("images without annotations, left out: 2; ")
 
 
 def test_the_report_says_what_of_the_file_was_not_taken(workspace: Workspace, tmp_path: Path) -> None:
     more = annotation(1, [SQUARE], keypoints=[1, 2, 2], attributes={"occluded": True}, score=None)
     report = take(workspace, tmp_path / "in", [more, {"id": 2, "image_id": 1, "caption": "a cup"}])
     assert [note.note for note in report.notes] == [
-        "not taken: 1 captions",
+        "captions, not taken: 1",
         "not taken of the annotations: keypoints (1), attributes (1), caption (1)",
     ]
     assert (report.added, report.refused) == (1, ())
