@@ -6,9 +6,11 @@ import pytest
 
 from tests.frozen import accept, add, revised, splits
 from whyseg.curation import releases as module
+from whyseg.curation.release_checks import verify_release
 from whyseg.curation.releases import Releases
 from whyseg.curation.splits import assign_splits
-from whyseg.curation.workspace import Workspace
+from whyseg.curation.verify import verify
+from whyseg.curation.workspace import Settings, Workspace
 from whyseg.schemas import release_hash
 from whyseg.schemas.errors import CorruptStore, NotFound, UsageError
 
@@ -209,3 +211,22 @@ def test_the_hash_is_that_of_the_items_whatever_their_order(workspace: Workspace
     releases = Releases(workspace)
     made = releases.create("v1", author="ann", states="any")
     assert made.hash == release_hash(reversed(releases.items("v1")))
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_releases_on_postgresql_are_those_of_sqlite(tmp_path: Path, postgres_url: str) -> None:
+    hashes = []
+    for folder, url in (("lite", ""), ("server", postgres_url)):
+        with Workspace.create(tmp_path / folder):
+            pass
+        with Workspace(tmp_path / folder, Settings(database=url)) as workspace:
+            for number in range(6):
+                add(workspace, number, split="test" if number == 2 else None)
+            add(workspace, 2, copy=True)
+            made = Releases(workspace).create("v1", author="ann", states="any")
+            assert made.splits["test"] >= 2
+            assert verify_release(workspace, "v1") == []
+            assert verify(workspace) == []
+            hashes.append(made.hash)
+    assert hashes[0] == hashes[1]
