@@ -291,6 +291,8 @@ def _document(row: Row) -> tuple[dict[str, Any], list[Loss]]:
     assert sample.query is not None  # else it is left out
     if row.rewritten:
         losses.append(Loss(sample_id=sample.id, what=REWRITTEN))
+    if row.picture[1] == ".gif":
+        losses.append(Loss(sample_id=sample.id, what="the picture is a GIF, which OpenCV reads from 4.11 on"))
     target, ignore = sample.target(), sample.ignore
     if ignore is not None and ignore.area and _overlap(target, ignore):
         ignore = Mask.encode(ignore.decode() & ~target.decode())

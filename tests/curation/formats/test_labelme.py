@@ -272,7 +272,7 @@ def tree(path: Path) -> dict[str, bytes]:
 
 
 @given(sets())
-@settings(derandomize=True, deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_goes_out_comes_back_as_the_same_release_elsewhere(
     tmp_path_factory: pytest.TempPathFactory, pictures: Drawn
 ) -> None:
@@ -286,6 +286,16 @@ def test_what_goes_out_comes_back_as_the_same_release_elsewhere(
         for data, _ in pictures:
             key = inspect(data, "a.png").id
             assert there.store.image(key) == here.store.image(key)
+
+
+def test_empty_masks_and_regions_come_back_as_they_were(tmp_path: Path) -> None:
+    data, empty = encoded(pixels(6, 8)), Mask.empty((6, 8))
+    cup = ringed(data).instances[0]
+    before = ringed(data).model_copy(update={"instances": (instance(2, empty, "lid"), cup), "ignore": empty})
+    with filled(tmp_path / "w", [(data, [before])]) as workspace, Workspace.create(tmp_path / "b") as there:
+        assert written(workspace, tmp_path / "out").losses == ()
+        assert import_labelme(there, tmp_path / "out", author="ben").notes == ()
+        assert samples(there) == [before]
 
 
 def test_another_reader_s_masks_are_ours(tmp_path: Path) -> None:

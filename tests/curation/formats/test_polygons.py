@@ -18,7 +18,7 @@ from whyseg.schemas import Mask
 from whyseg.schemas.errors import InvalidRecord
 
 BITMAPS = arrays.arrays(np.bool_, st.tuples(st.integers(1, 11), st.integers(1, 11)))
-LOADED = settings(max_examples=400, derandomize=True, deadline=None)
+LOADED = settings(max_examples=200, derandomize=True, deadline=None)
 
 
 def bitmap(*rows: str) -> npt.NDArray[np.bool_]:

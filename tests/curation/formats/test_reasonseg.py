@@ -331,7 +331,7 @@ def holdable(pictures: Drawn) -> Drawn:
 
 
 @given(sets())
-@settings(derandomize=True, deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_goes_out_comes_back_as_the_same_release_elsewhere(
     tmp_path_factory: pytest.TempPathFactory, pictures: Drawn
 ) -> None:
@@ -461,6 +461,14 @@ def test_a_picture_that_readers_see_differently_is_written_anew_and_named(tmp_pa
     seen = cv2.imread(str(file), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     assert seen is not None
     assert np.array_equal(seen[..., ::-1], pixels(6, 8))
+
+
+def test_a_gif_keeps_its_bytes_and_is_named(tmp_path: Path) -> None:
+    data = encoded(pixels(6, 8), "GIF")
+    with filled(tmp_path / "w", [(data, [ringed(data)])]) as workspace:
+        report = written(workspace, tmp_path / "out")
+    assert [loss.what for loss in report.losses] == ["the picture is a GIF, which OpenCV reads from 4.11 on"]
+    assert next((tmp_path / "out").rglob("*.jpg")).read_bytes() == data
 
 
 @pytest.mark.parametrize("fatal", [0, 1, 2])
