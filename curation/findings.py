@@ -13,7 +13,7 @@ from whyseg.schemas.record import Record
 
 
 class Settled(Record):
-    """What became of findings when everything was looked at again: how many are new or open again, and how many gone."""
+    """What became of findings when all was looked at again: how many are new or open again, and how many are gone."""
 
     new: int
     gone: int
