@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -82,7 +83,8 @@ class Row:
         if scalar is None:
             raise InvalidRecord(f"{column} is null")
         if pa.types.is_struct(scalar.type) or pa.types.is_binary(scalar.type):
-            pixels = read_upright(self.picture(column)[0], f"{self.name}: {column}").pixels.any(axis=2)
+            red, green, blue = np.moveaxis(read_upright(self.picture(column)[0], f"{self.name}: {column}").pixels, 2, 0)
+            pixels = (red | green | blue) != 0
         else:
             pixels = _pixels(scalar, column)
         if pixels.shape != size:
