@@ -52,7 +52,7 @@ class GrpoWriter:
 
     format = "grpo"
     limits: tuple[str, ...] = (
-        "pictures in their own size, nor the original files",
+        "pictures in their own size",
         "reasoning types, depth and hops",
         "paraphrases, and whether a question is a sentence",
         "ignore regions",
