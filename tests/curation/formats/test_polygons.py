@@ -178,6 +178,18 @@ def test_circles_lines_and_points_in_a_cut_out_are_those_in_the_picture(values: 
         assert text(whole(labelme_shapes.paint(kind, given, size), size)) == text(np.array(picture)), kind
 
 
+def test_a_polygon_far_to_the_right_is_rounded_as_it_is_there() -> None:
+    # Where the long edges cross row 12 Pillow's single precision tells (4, 12) to be in or out by the polygon's place.
+    corners, size = points((20, 30), (12, 37), (3, 7)), (41, 5080)
+    near = labelme_shapes.paint("polygon", corners, size)
+    far = labelme_shapes.paint("polygon", corners + [5039, 0], size)
+    picture = PilImage.new("L", size[::-1])
+    ImageDraw.Draw(picture).polygon([(x + 5039, y) for x, y in corners.tolist()], outline=1, fill=1)
+    assert text(whole(far, size)) == text(np.array(picture))
+    differing = np.argwhere(whole(far, size)[:, 5039:] != whole(near, size)[:, :41])
+    assert [tuple(pixel) for pixel in differing.tolist()] == [(12, 4)]
+
+
 def test_a_circle_of_labelme_spans_its_rim() -> None:
     # Centre (3, 3) and rim (3, 1): radius 2, columns and rows 1–5, the corners off.
     patch = labelme_shapes.paint("circle", points((3, 3), (3, 1)), (7, 7))
