@@ -182,7 +182,7 @@ def test_a_polygon_far_to_the_right_is_rounded_as_it_is_there() -> None:
     # Where the long edges cross row 12 Pillow's single precision tells (4, 12) to be in or out by the polygon's place.
     corners, size = points((20, 30), (12, 37), (3, 7)), (41, 5080)
     near = labelme_shapes.paint("polygon", corners, size)
-    far = labelme_shapes.paint("polygon", corners + [5039, 0], size)
+    far = labelme_shapes.paint("polygon", corners + np.array([5039, 0]), size)
     picture = PilImage.new("L", size[::-1])
     ImageDraw.Draw(picture).polygon([(x + 5039, y) for x, y in corners.tolist()], outline=1, fill=1)
     assert text(whole(far, size)) == text(np.array(picture))
