@@ -1,5 +1,6 @@
 """Questions about the samples: filters, pages, neighbours and counts."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -59,7 +60,11 @@ class Place(Record):
 
 
 class Stats(Record):
-    """Counts over the whole workspace. ``matrix[type][depth]`` counts samples; "none" stands for what is not set."""
+    """Counts over the whole workspace.
+
+    ``matrix[type][depth]`` counts samples, ``accepted[type][depth]`` those that are accepted; "none" stands for what is
+    not set.
+    """
 
     images: int
     samples: int
@@ -69,6 +74,7 @@ class Stats(Record):
     releases: int
     states: dict[str, int]
     matrix: dict[str, dict[str, int]]
+    accepted: dict[str, dict[str, int]]
 
 
 def conditions(session: Session, wanted: SampleFilter) -> list[ColumnElement[bool]]:
@@ -130,9 +136,6 @@ def place(session: Session, sample_id: str) -> Place:
 def stats(session: Session, revisions: int) -> Stats:
     """Count everything, in a few grouped queries."""
     states = dict(_counted(session, SampleRow.state))
-    matrix: dict[str, dict[str, int]] = {}
-    for kind, depth, count in _counted(session, SampleRow.reasoning_type, SampleRow.depth):
-        matrix.setdefault(kind or "none", {})[str(depth or "none")] = count
     return Stats(
         images=session.scalar(select(func.count()).select_from(ImageRow)) or 0,
         samples=sum(states.values()),
@@ -141,9 +144,17 @@ def stats(session: Session, revisions: int) -> Stats:
         no_target=session.scalar(select(func.count()).select_from(SampleRow).where(SampleRow.no_target)) or 0,
         releases=session.scalar(select(func.count()).select_from(ReleaseRow)) or 0,
         states={state.value: states.get(state.value, 0) for state in State},
-        matrix=matrix,
+        matrix=_matrix(session),
+        accepted=_matrix(session, SampleRow.state == State.ACCEPTED.value),
     )
 
 
-def _counted(session: Session, *by: Any) -> list[Any]:
-    return list(session.execute(select(*by, func.count()).group_by(*by)))
+def _matrix(session: Session, *where: ColumnElement[bool]) -> dict[str, dict[str, int]]:
+    matrix: dict[str, dict[str, int]] = {}
+    for kind, depth, count in _counted(session, SampleRow.reasoning_type, SampleRow.depth, where=where):
+        matrix.setdefault(kind or "none", {})[str(depth or "none")] = count
+    return matrix
+
+
+def _counted(session: Session, *by: Any, where: Sequence[ColumnElement[bool]] = ()) -> list[Any]:
+    return list(session.execute(select(*by, func.count()).where(*where).group_by(*by)))

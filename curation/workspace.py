@@ -4,13 +4,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 from sqlalchemy import URL
 
 from whyseg.curation.blobs import Blobs, write_atomically
 from whyseg.curation.store import Store
 from whyseg.schemas.errors import NotAWorkspace, StoreUnavailable, UsageError
 from whyseg.schemas.record import Record
+from whyseg.schemas.sample import MAX_DEPTH, ReasoningType, as_reasoning_type
 
 SETTINGS = "whyseg.toml"
 DATABASE = "whyseg.db"
@@ -27,19 +28,28 @@ license = ""
 
 # The languages of the questions, for the same: codes such as ["en", "de"]
 languages = []
+
+# How many accepted samples are wanted of a reasoning type, at depth 1, 2, 3 and 4; whyseg stats says what is missing:
+# targets = { comparative_relational = [50, 100, 50, 0], compositional = [0, 50, 100, 50] }
+targets = {}
 """
+
+
+Wanted = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=MAX_DEPTH, max_length=MAX_DEPTH)]
 
 
 class Settings(Record):
     """What ``whyseg.toml`` says.
 
     ``database``: a SQLAlchemy URL; empty for ``whyseg.db`` in the workspace. ``license`` and ``languages`` are those of
-    the annotations, as cards of releases state them.
+    the annotations, as cards of releases state them. ``targets``: how many accepted samples of each reasoning type are
+    wanted, at depth 1, 2, 3 and 4.
     """
 
     database: str = ""
     license: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
     languages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")], ...] = ()
+    targets: dict[Annotated[ReasoningType, BeforeValidator(as_reasoning_type)], Wanted] = Field(default_factory=dict)
 
 
 class Workspace:

@@ -56,3 +56,13 @@ def test_backup_and_restore_bring_everything_back(tmp_path: Path) -> None:
     (tmp_path / "b.tar").write_bytes(b"x" * 2000)
     assert run("restore", "b.tar", "-w", "third", cwd=tmp_path).returncode == 1
     assert run("verify", "-w", "again", cwd=tmp_path).returncode == 0
+
+
+def test_stats_say_what_the_targets_lack(tmp_path: Path) -> None:
+    filled_workspace(tmp_path / "w").close()
+    plain = run("stats", "-w", "w", cwd=tmp_path)
+    assert "targets" not in plain.stdout
+    (tmp_path / "w" / "whyseg.toml").write_text("targets = { compositional = [0, 3, 0, 0] }")
+    cell = {"reasoning_type": "compositional", "depth": 2, "wanted": 3, "accepted": 0, "under_way": 0, "missing": 3}
+    assert json.loads(run("stats", "-w", "w", "--json", cwd=tmp_path).stdout)["targets"] == [cell]
+    assert "depth 2: 0 of 3 accepted; 3 missing, 0 under way" in run("stats", "-w", "w", cwd=tmp_path).stdout

@@ -36,13 +36,15 @@ def init(path: Annotated[Path, typer.Argument(help="A new or empty folder.")], j
 
 
 def stats(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
-    """Count images, samples, releases, states, and samples by reasoning type and depth."""
+    """Count images, samples, releases, states, and samples by reasoning type and depth; say what targets lack."""
+    from whyseg.curation.targets import cells
     from whyseg.curation.workspace import Workspace
 
     with Workspace.open(workspace) as opened:
         counted = opened.store.stats()
+        wanted = cells(opened.settings.targets, counted)
     if json:
-        print_json(counted.plain())
+        print_json({**counted.plain(), "targets": [cell.plain() for cell in wanted]})
         return
     for name in ("images", "samples", "revisions", "instances", "no_target", "releases"):
         typer.echo(f"{name.replace('_', '-'):<12}{getattr(counted, name):>8}")
@@ -54,6 +56,11 @@ def stats(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
     typer.echo(f"  {'':<24}" + "".join(f"{depth:>8}" for depth in depths))
     for kind, row in sorted(counted.matrix.items()):
         typer.echo(f"  {kind:<24}" + "".join(f"{row.get(depth, 0):>8}" for depth in depths))
+    if wanted:
+        typer.echo("\ntargets")
+    for cell in wanted:
+        lack = f"{cell.missing} missing, {cell.under_way} under way" if cell.missing else "reached"
+        typer.echo(f"  {cell.reasoning_type:<24}depth {cell.depth}: {cell.accepted} of {cell.wanted} accepted; {lack}")
 
 
 def verify(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
