@@ -1,5 +1,8 @@
 import errno
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +130,26 @@ def test_a_sample_that_is_not_what_was_frozen_is_not_checked_out(workspace: Work
     with pytest.raises(CorruptStore, match="is not what was frozen"):
         checkout(workspace, "v1", tmp_path / "out", author="bob")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_at_any_moment_leaves_what_the_next_one_finishes(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "w") as workspace:
+        for number in range(300):
+            add(workspace, number)
+        release = Releases(workspace).create("v1", author="ann", states="any")
+    command = [sys.executable, "-m", "whyseg", "release", "checkout", "v1", "out", "-w", "w"]
+    for folder in range(4):
+        process = subprocess.Popen(command, cwd=tmp_path)
+        while process.poll() is None and len(list(tmp_path.glob(".out.*/images/*"))) < 60 * folder:
+            time.sleep(0.001)
+        process.kill()
+        if process.wait() == 0:
+            break  # it was faster
+    else:
+        assert not (tmp_path / "out").exists()
+        subprocess.run(command, cwd=tmp_path, check=True)
+    with Workspace.open(tmp_path / "out") as made:
+        assert verify(made) == []
+        assert Releases(made).create("again", author="bob", states="any").hash == release.hash
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out", "w"]
