@@ -110,6 +110,16 @@ def test_any_outlines_come_out_bit_for_bit(tmp_path_factory: pytest.TempPathFact
     assert mask.counts == Mask(size=(HEIGHT, WIDTH), counts=merged(even)).counts
 
 
+@pytest.mark.parametrize(("far", "leaves"), [([16, 5], False), ([16.5, 5], True), ([5, 12], False), ([5, 12.5], True)])
+def test_an_outline_may_touch_the_edges_but_not_leave(
+    workspace: Workspace, tmp_path: Path, far: list[float], leaves: bool
+) -> None:
+    report = take(workspace, tmp_path / "in", [annotation(1, [[0, 0, 4, 0, *far]])])
+    assert [note.note.split(": ")[1] for note in report.notes] == [
+        "an outline leaves the 16×12 picture (width×height)" for _ in range(leaves)
+    ]
+
+
 def merged(parts: Sequence[Sequence[float]]) -> str:
     return str(pycoco.merge(pycoco.frPyObjects(list(parts), HEIGHT, WIDTH))["counts"].decode())
 
