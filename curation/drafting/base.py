@@ -13,12 +13,14 @@ RgbArray = npt.NDArray[np.uint8]
 class Drafter(Protocol):
     """Drafts questions about a picture whose target is known.
 
-    ``name`` is the backend's, ``model`` what answers behind it; ``prompt_hash`` of a type, a depth and a number of
-    drafts tells whether the same was asked before.
+    ``name`` is the backend's, ``model`` what answers behind it, ``looks`` whether it looks at the pixels.
+    ``prompt_hash`` of a type, a depth and a number of drafts tells whether the same was asked before. Drafting is safe
+    from several threads at once.
     """
 
     name: str
     model: str
+    looks: bool
 
     def draft(self, image: RgbArray, scene: Scene, *, reasoning_type: ReasoningType, depth: int, n: int) -> Drafted:
         """Draft up to ``n`` questions about an upright image, uint8 (H, W, 3), RGB.

@@ -49,6 +49,7 @@ class TemplateDrafter:
 
     name = "template"
     model = f"template-{VERSION}"
+    looks = False
 
     def prompt_hash(self, reasoning_type: ReasoningType, depth: int, n: int) -> str:
         """Return the hash of the version and of what is asked."""

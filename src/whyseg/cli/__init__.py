@@ -8,6 +8,7 @@ from whyseg import __version__
 from whyseg.cli import (
     checking,
     demo,
+    drafting,
     exporting,
     importing,
     models,
@@ -38,6 +39,7 @@ app.command()(publishing.push)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(segment.segment)
+app.command()(drafting.draft)
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 

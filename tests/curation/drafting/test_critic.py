@@ -1,5 +1,7 @@
 """The critic's rules, one by one, and over the half of the corpus that they were tuned on."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.curation.drafting.measure import Rate, measured
@@ -121,6 +123,11 @@ def test_the_rules_reach_their_goal_on_the_half_that_they_were_tuned_on() -> Non
     assert (found.recall.total, found.false_alarms.total) == (35, 35)
     assert found.recall.value >= 0.9
     assert found.false_alarms.value <= 0.1
+
+
+def test_the_page_shows_the_figures_on_the_other_half_whatever_they_are() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "drafting.md").read_text()
+    assert measured("unseen").table() in page
 
 
 def test_the_rules_have_little_against_the_template_drafters_questions() -> None:
