@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = "data"
 SHARD_BYTES = 450_000_000  # by estimate, so that a file stays below 500 MB
-GROUP_BYTES = 32_000_000  # of a row group; the Hub's viewer refuses one of 286 MiB
+GROUP_BYTES = 16_000_000  # of a row group: some hundred photographs; the Hub's viewer refuses 286 MiB
 # Pages that end where their content says so: a version that changes little is uploaded in little.
 _CHUNKS = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 
@@ -121,6 +121,7 @@ class ParquetWriter:
                 for group in _groups((self._plain(row, losses) for row in rows), self.group_bytes):
                     out.write_table(pa.Table.from_pylist(group, schema=schema))
                     written += len(group)
+                    del group  # before the next one fills
             file.flush()
             os.fsync(file.fileno())
         return written, losses
