@@ -2,8 +2,9 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.queries import SampleFilter, conditions
@@ -18,9 +19,7 @@ def claim(session: Session, sample_id: str, holder: str, now: datetime, seconds:
 
     Raises ``NotFound`` for an unknown sample and ``LeaseHeld`` while somebody else's lease lives.
     """
-    if session.get(SampleRow, sample_id) is None:
-        raise NotFound("sample", sample_id)
-    row = session.get(LeaseRow, sample_id)
+    row = _row(session, sample_id)
     if row and row.holder != holder and row.expires_at > stamp(now):
         raise LeaseHeld(sample_id, row.holder)
     expires = stamp(now + timedelta(seconds=seconds))
@@ -34,36 +33,60 @@ def claim(session: Session, sample_id: str, holder: str, now: datetime, seconds:
     return _lease(row)
 
 
-def claim_next(session: Session, wanted: SampleFilter, holder: str, now: datetime, seconds: float) -> Lease | None:
-    """Take a lease on the first matching sample, in the order of adding, that nobody else holds; None if none does."""
+def claim_next(
+    session: Session, wanted: SampleFilter, holder: str, now: datetime, seconds: float, after: str | None = None
+) -> Lease | None:
+    """Take a lease on the first matching sample, in the order of adding, that nobody else holds; None if none does.
+
+    With ``after``, a sample's id, those behind it come first, then those from the beginning on; itself is left out.
+    """
     held = select(LeaseRow.sample_id).where(LeaseRow.expires_at > stamp(now), LeaseRow.holder != holder)
-    free = (
-        select(SampleRow.id)
-        .where(*conditions(session, wanted), SampleRow.id.not_in(held))
-        .order_by(SampleRow.added)
-        .limit(1)
-    )
-    sample_id = session.scalar(free)
+    free = select(SampleRow.id).where(*conditions(session, wanted), SampleRow.id.not_in(held))
+    if after is None:
+        free = free.order_by(SampleRow.added)
+    else:
+        start = select(SampleRow.added).where(SampleRow.id == after).scalar_subquery()
+        free = free.where(SampleRow.id != after).order_by(case((SampleRow.added > start, 0), else_=1), SampleRow.added)
+    sample_id = session.scalar(free.limit(1))
     return claim(session, sample_id, holder, now, seconds) if sample_id else None
 
 
-def renew(session: Session, sample_id: str, token: str, now: datetime, seconds: float) -> Lease:
+def require(session: Session, sample_id: str, holder: str, now: datetime) -> None:
+    """Raise ``LeaseHeld`` while somebody else's lease on a sample lives, ``LeaseLost`` when nobody's does."""
+    row = session.get(LeaseRow, sample_id)
+    if row is None or row.expires_at <= stamp(now):
+        raise LeaseLost(sample_id)
+    if row.holder != holder:
+        raise LeaseHeld(sample_id, row.holder)
+
+
+def renew(session: Session, lease: Lease, now: datetime, seconds: float) -> Lease:
     """Prolong a lease.
 
-    Raises ``LeaseLost`` when it has expired or the token is not its own.
+    Raises ``NotFound`` for an unknown sample, ``LeaseLost`` when it has expired or holder or token are not its own.
     """
-    row = session.get(LeaseRow, sample_id)
-    if row is None or row.token != token or row.expires_at <= stamp(now):
-        raise LeaseLost(sample_id)
+    row = _row(session, lease.sample_id)
+    if not _is_same(row, lease) or row.expires_at <= stamp(now):
+        raise LeaseLost(lease.sample_id)
     row.expires_at = stamp(now + timedelta(seconds=seconds))
     return _lease(row)
 
 
-def release(session: Session, sample_id: str, token: str) -> None:
-    """Give a lease back; nothing happens when it is lost already."""
-    row = session.get(LeaseRow, sample_id)
-    if row and row.token == token:
+def release(session: Session, lease: Lease) -> None:
+    """Give a lease back; nothing happens when it is lost already. Raises ``NotFound`` for an unknown sample."""
+    row = _row(session, lease.sample_id)
+    if _is_same(row, lease):
         session.delete(row)
+
+
+def _row(session: Session, sample_id: str) -> LeaseRow | None:
+    if session.get(SampleRow, sample_id) is None:
+        raise NotFound("sample", sample_id)
+    return session.get(LeaseRow, sample_id)
+
+
+def _is_same(row: LeaseRow | None, lease: Lease) -> TypeGuard[LeaseRow]:
+    return row is not None and (row.holder, row.token) == (lease.holder, lease.token)
 
 
 def _lease(row: LeaseRow) -> Lease:

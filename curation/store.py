@@ -132,13 +132,22 @@ class Store:
             found = select(RevisionRow).where(RevisionRow.sample_id == sample_id).order_by(RevisionRow.number.desc())
             return [revision_of(row) for row in session.scalars(found)]
 
-    def revise(self, sample_id: str, sample: Sample, *, parent: str, author: str, edit: str | None = None) -> Head:
+    def revise(
+        self,
+        sample_id: str,
+        sample: Sample,
+        *,
+        parent: str,
+        author: str,
+        edit: str | None = None,
+        leased: bool = False,
+    ) -> Head:
         """Make ``sample`` the newest revision, on the revision ``parent`` that it was changed from.
 
         The same ``edit`` again returns the head that it made; content equal to the newest makes no revision. A
         submitted or rejected sample becomes a draft. Raises ``NotFound``, ``StaleParent`` when somebody was faster,
         ``IllegalTransition`` when the sample is accepted and so locked, ``InvalidRecord`` when the change is about
-        another sample or image.
+        another sample or image, and with ``leased`` ``LeaseHeld`` or ``LeaseLost`` unless the author has the lease.
         """
         with self.database.write() as session:
             row = _sample_row(session, sample_id)
@@ -150,6 +159,8 @@ class Store:
                             f"edit {edit} of sample {sample_id} was another change, or another author's"
                         )
                     return Head(revision=revision_of(done), state=State(row.state))
+            if leased:
+                leases.require(session, sample_id, author, self._clock())
             head = _revision_of_head(session, row)
             if parent != head.id:
                 raise StaleParent(sample_id, head.id, parent)
@@ -172,13 +183,16 @@ class Store:
             )
             return Head(revision=revision, state=State.DRAFT)
 
-    def submit(self, sample_id: str, *, parent: str, author: str) -> Head:
+    def submit(self, sample_id: str, *, parent: str, author: str, leased: bool = False) -> Head:
         """Hand a sample in for review; a submitted one stays so.
 
-        Raises ``StaleParent``, ``IllegalTransition`` when it is accepted, ``Incomplete`` with what it lacks.
+        Raises ``StaleParent``, ``IllegalTransition`` when it is accepted, ``Incomplete`` with what it lacks, and with
+        ``leased`` as `revise` does.
         """
         with self.database.write() as session:
             row = _sample_row(session, sample_id)
+            if leased:
+                leases.require(session, sample_id, author, self._clock())
             head = _revision_of_head(session, row)
             if parent != head.id:
                 raise StaleParent(sample_id, head.id, parent)
@@ -258,20 +272,22 @@ class Store:
         with self.database.write() as session:
             return leases.claim(session, sample_id, holder, self._clock(), seconds)
 
-    def claim_next(self, wanted: SampleFilter, holder: str, *, seconds: float = LEASE_SECONDS) -> Lease | None:
-        """Take a lease on the first matching sample that nobody else holds; None if there is none."""
+    def claim_next(
+        self, wanted: SampleFilter, holder: str, *, seconds: float = LEASE_SECONDS, after: str | None = None
+    ) -> Lease | None:
+        """Take a lease on the first matching sample, from ``after`` on, that nobody else holds; None without one."""
         with self.database.write() as session:
-            return leases.claim_next(session, wanted, holder, self._clock(), seconds)
+            return leases.claim_next(session, wanted, holder, self._clock(), seconds, after)
 
     def renew(self, lease: Lease, *, seconds: float = LEASE_SECONDS) -> Lease:
         """Prolong a lease: the heartbeat; raises ``LeaseLost``."""
         with self.database.write() as session:
-            return leases.renew(session, lease.sample_id, lease.token, self._clock(), seconds)
+            return leases.renew(session, lease, self._clock(), seconds)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back."""
         with self.database.write() as session:
-            leases.release(session, lease.sample_id, lease.token)
+            leases.release(session, lease)
 
     def page(self, wanted: SampleFilter, *, order: Order = "added", offset: int = 0, limit: int = 50) -> Page:
         """Return a page of the samples that match."""

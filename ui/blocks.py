@@ -95,16 +95,15 @@ def mount_page(
     app: FastAPI,
     workspace: Workspace,
     *,
-    user: str = "local",
     auth_dependency: Callable[[Request], str | Awaitable[str | None] | None] | None = None,
 ) -> None:
     """Mount the pages of a workspace at ``/app``.
 
-    ``auth_dependency`` names the user of a request, or None; without it everybody is ``user``.
+    ``auth_dependency`` names the user of a request; without it Gradio knows no users.
     """
     gr.mount_gradio_app(
         app,
-        build_blocks(workspace, user),
+        build_blocks(workspace),
         PATH,
         auth_dependency=auth_dependency,
         ssr_mode=False,  # no second server, written in another language
@@ -115,8 +114,8 @@ def mount_page(
     )
 
 
-def build_blocks(workspace: Workspace, user: str = "local") -> gr.Blocks:
-    """Build the tabs; ``user`` is whoever has not logged in."""
+def build_blocks(workspace: Workspace) -> gr.Blocks:
+    """Build the tabs."""
     with gr.Blocks(title="whyseg", analytics_enabled=False, fill_width=True) as blocks:
         with gr.Tabs(elem_id="ws-tabs") as tabs:
             with gr.Tab("Annotate", id="annotate"):
@@ -126,7 +125,7 @@ def build_blocks(workspace: Workspace, user: str = "local") -> gr.Blocks:
             with gr.Tab("Browse", id="browse") as tab:
                 browse = BrowseTab(workspace.store)
             with gr.Tab("Releases", id="releases") as frozen:
-                releases = ReleasesTab(workspace, user)
+                releases = ReleasesTab(workspace)
         browse.wire(tab, tabs)
         releases.wire(frozen)
     return blocks

@@ -56,7 +56,10 @@ def failure(status: int, kind: str, message: str, /, **facts: Any) -> JSONRespon
 
 def answer_of(error: WhysegError, **more: Any) -> JSONResponse:
     """Build the answer of an error, with its attributes as facts."""
-    return failure(status_of(error), kind_of(error), str(error), **vars(error), **more)
+    answer = failure(status_of(error), kind_of(error), str(error), **vars(error), **more)
+    if isinstance(error, errors.TooManyLogins):
+        answer.headers["retry-after"] = str(error.seconds)
+    return answer
 
 
 def register(app: FastAPI) -> None:

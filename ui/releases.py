@@ -14,6 +14,7 @@ from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Release, ReleaseItem
 from whyseg.schemas.errors import WhysegError
 from whyseg.ui.browse import QUIET, base_url
+from whyseg.ui.roles import Verb, member, require
 from whyseg.ui.routes.releases import Comparisons
 
 HEADERS = ["release", "samples", "images", "train", "validation", "test", "frozen", "by", "on (UTC)", "hash", "notes"]
@@ -115,9 +116,9 @@ def picture(item: ReleaseItem, base: str) -> str:
 class ReleasesTab:
     """The tab's components, and what fills them."""
 
-    def __init__(self, workspace: Workspace, user: str) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         """Build the tab inside the current Blocks context."""
-        self.workspace, self.user = workspace, user
+        self.workspace = workspace
         self.releases, self.comparisons = Releases(workspace), Comparisons(workspace)
         with gr.Row(elem_id="ws-release-form"):
             self.name = gr.Textbox(
@@ -203,7 +204,9 @@ class ReleasesTab:
     def freeze(self, name: str, states: Any, request: gr.Request) -> tuple[str, Any]:
         """Create a release; return what to say about it, and what stays in the field."""
         try:
-            made = self.releases.create(name.strip(), author=request.username or self.user, states=states)
+            who = member(request.request)
+            require(who, Verb.RELEASE)
+            made = self.releases.create(name.strip(), author=who.name, states=states)
         except WhysegError as error:
             return str(error), gr.skip()
         return f"{made.name}: {made.samples} samples of {made.images} images are frozen", ""

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -14,14 +14,19 @@ from starlette.types import Scope
 from whyseg import __version__
 from whyseg.curation.clicks import ClickService
 from whyseg.curation.workspace import Workspace
+from whyseg.schemas.user import Role
 from whyseg.ui import failures
 from whyseg.ui.guards import LOOPBACK, guard
+from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
+from whyseg.ui.roles import PREFIX, Member, Who, authorise, member
 from whyseg.ui.routes.clicks import ClickRoutes
+from whyseg.ui.routes.leases import LeaseRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
 from whyseg.ui.routes.releases import ReleaseRoutes
 from whyseg.ui.routes.reviews import ReviewRoutes
 from whyseg.ui.routes.samples import SampleRoutes
+from whyseg.ui.sessions import Alone, Gate
 
 STATIC = Path(__file__).parent / "static"
 Describe = Callable[[], dict[str, str]]
@@ -33,13 +38,14 @@ def build_api(
     clicks: ClickService,
     *,
     user: str = "local",
+    team: Logins | None = None,
     hosts: Sequence[str] = LOOPBACK,
     describe: Describe | None = None,
 ) -> FastAPI:
     """Build the application without its pages: JSON routes, static files, guards.
 
-    ``hosts``: the names that requests may give this server. ``describe`` says which segmenter runs, where the click
-    service does not know that yet.
+    ``team`` lets its users in; without it everybody is ``user``. ``hosts``: the names that requests may give this
+    server. ``describe`` says which segmenter runs, where the click service does not know that yet.
     """
 
     @asynccontextmanager
@@ -54,27 +60,46 @@ def build_api(
         lifespan=lifespan,
     )  # fmt: skip
     failures.register(app)
-    guard(app, hosts=hosts)
-    api = APIRouter(prefix="/api/v1")
+    _admit(app, team, Member(user, Role.CURATOR))
+    guard(app, hosts=hosts)  # outside of the gate: what is added last comes first
+    api = APIRouter(prefix=PREFIX, dependencies=[Depends(authorise)])
     api.include_router(PictureRoutes(Pictures(workspace)).router())
-    api.include_router(SampleRoutes(workspace, user).router())
-    api.include_router(ReviewRoutes(workspace, user).router())
+    api.include_router(LeaseRoutes(workspace).router())
+    api.include_router(SampleRoutes(workspace, leased=team is not None).router())
+    api.include_router(ReviewRoutes(workspace).router())
     api.include_router(ReleaseRoutes(workspace).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
 
     @api.get("/info")
-    def info() -> JSONResponse:
+    def info(who: Who) -> JSONResponse:
         """Say which version serves which workspace to whom, with which segmenter."""
         return JSONResponse(
             {
                 "version": __version__,
                 "workspace": str(workspace.path.resolve()),
                 "segmenter": (describe or clicks.describe)(),
-                "user": user,
+                "user": who.name,
+                "role": who.role.value,
+                "team": team is not None,
             }
         )
 
     app.include_router(api)
+    _add_assets(app)
+    return app
+
+
+def _admit(app: FastAPI, team: Logins | None, alone: Member) -> None:
+    """Have every request's user found out: of a team by signing in, else whoever is alone with the server."""
+    if team is None:
+        app.add_middleware(Alone, member=alone)
+    else:
+        app.add_middleware(Gate, sessions=team.sessions)
+        app.include_router(team.router())
+
+
+def _add_assets(app: FastAPI) -> None:
+    """Add what is the same for every workspace."""
 
     @app.get("/healthz")
     def healthz() -> JSONResponse:
@@ -86,7 +111,6 @@ def build_api(
         return RedirectResponse("/static/icon.svg")
 
     app.mount("/static", Modules(directory=STATIC), name="static")
-    return app
 
 
 def build_server(
@@ -94,6 +118,7 @@ def build_server(
     clicks: ClickService,
     *,
     user: str = "local",
+    team: Logins | None = None,
     hosts: Sequence[str] = LOOPBACK,
     describe: Describe | None = None,
 ) -> FastAPI:
@@ -101,14 +126,19 @@ def build_server(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio looks at it when it is imported
     from whyseg.ui.blocks import mount_page
 
-    app = build_api(workspace, clicks, user=user, hosts=hosts, describe=describe)
+    app = build_api(workspace, clicks, user=user, team=team, hosts=hosts, describe=describe)
 
     @app.get("/", include_in_schema=False)
     def home() -> RedirectResponse:
         return RedirectResponse("/app/")
 
-    mount_page(app, workspace, user=user)
+    mount_page(app, workspace, auth_dependency=_name if team else None)
     return app
+
+
+def _name(request: Request) -> str:
+    """Return who asks for something of Gradio's, as it wants to know."""
+    return member(request).name
 
 
 class Modules(StaticFiles):

@@ -1,9 +1,10 @@
 """Running the server on this machine: where it listens, when it says so, how it ends."""
 
 import ipaddress
+import re
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
@@ -11,13 +12,17 @@ import uvicorn
 from whyseg.curation.clicks import ClickService
 from whyseg.curation.segmenters.choose import NAMES, choose
 from whyseg.curation.segmenters.weights import find
+from whyseg.curation.sessions import Sessions
+from whyseg.curation.users import Users
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import UsageError
 from whyseg.ui.guards import LOOPBACK
 from whyseg.ui.loading import LateSegmenter, Told
+from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.server import build_server
 
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
 GRACE = 2  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
 
 
@@ -29,45 +34,76 @@ def serve(
     segmenter: str = "auto",
     model: str | None = None,
     user: str = "local",
+    team: bool = False,
+    names: Sequence[str] = (),
     ready: Told = print,
     told: Told = print,
 ) -> None:
     """Serve a workspace until Ctrl+C or SIGTERM; call from the main thread.
 
     ``port`` 0 takes any free one. ``segmenter`` and ``model`` as for `segmenters.choose`; it is loaded when the server
-    answers already. ``ready`` gets the address as soon as that is so, ``told`` one sentence on the segmenter that runs.
-    Raises ``UsageError`` for an address that other machines reach, a port that is taken, an unknown segmenter or model.
+    answers already. ``team`` lets nobody in but the workspace's users; without it everybody is ``user``. ``names`` are
+    those by which browsers reach this machine, besides ``host``. ``ready`` gets the address as soon as the server
+    answers, ``told`` one sentence on the segmenter that runs. Raises ``UsageError`` for an address that other machines
+    reach without ``team``, a team without users, a port that is taken, an unknown segmenter or model.
     """
-    require_loopback(host)
+    allowed = allowed_hosts(host, names, team=team)
+    logins = make_logins(workspace) if team else None
     require_known(segmenter, model)
     late = LateSegmenter(lambda told: choose(segmenter, model=model, told=told), told)
     clicks = ClickService(late, Pictures(workspace).pixels)
     with listen(host, port) as listener:
-        shown = f"[{host}]" if ":" in host else host
-        app = build_server(workspace, clicks, user=user, hosts=(*LOOPBACK, shown), describe=late.describe)
+        app = build_server(workspace, clicks, user=user, team=logins, hosts=allowed, describe=late.describe)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="on",
             timeout_graceful_shutdown=GRACE,
         )  # fmt: skip
 
         def announce() -> None:
-            ready(f"http://{shown}:{listener.getsockname()[1]}/")
+            ready(f"http://{_bracketed(host)}:{listener.getsockname()[1]}/")
             late.start()
 
         _run(_Server(config, announce, late.close), listener)
 
 
-def require_loopback(host: str) -> None:
-    """Raise ``UsageError`` unless only this machine reaches the address."""
+def allowed_hosts(host: str, names: Sequence[str], *, team: bool) -> tuple[str, ...]:
+    """Return the names that requests may give the server; a page whose name was bound to its address gives another.
+
+    Raises ``UsageError`` for an address that other machines reach without ``team``, for one that stands for all of this
+    machine's without a name, and for what is no name.
+    """
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise UsageError(f"--name takes a host's name or address alone, such as team.example, got {name!r}")
+    if not _is_loopback(host):
+        if not team:
+            raise UsageError(
+                f"--host {host} would let other machines in, and that needs logins: --team; "
+                "or use 127.0.0.1, and an SSH tunnel to reach it from elsewhere"
+            )
+        if host in ("0.0.0.0", "::", "") and not names:
+            raise UsageError(f"--host {host} is every address of this machine: say with --name what browsers call it")
+    return (*LOOPBACK, *(_bracketed(name) for name in (host, *names) if name))
+
+
+def make_logins(workspace: Workspace) -> Logins:
+    """Return what lets a workspace's users in; raises ``UsageError`` when nobody could sign in."""
+    database = workspace.store.database
+    users = Users(database)
+    if all(user.disabled for user in users.list()):
+        raise UsageError("--team needs users: whyseg users add NAME --role curator")
+    return Logins(users, Sessions(database))
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        inside = False
-    if not inside:
-        raise UsageError(
-            f"--host {host} would let other machines in: that needs team mode with logins, which is not available yet; "
-            "use 127.0.0.1, and an SSH tunnel to reach it from elsewhere"
-        )
+        return False
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def require_known(segmenter: str, model: str | None) -> None:

@@ -11,7 +11,9 @@ from whyseg.ui.serving import listen
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--host", "0.0.0.0"], "team mode with logins, which is not available yet"),
+        (["--host", "0.0.0.0"], "needs logins: --team"),
+        (["--team", "--host", "0.0.0.0"], "--name"),
+        (["--team"], "whyseg users add NAME --role curator"),
         (["--segmenter", "magic"], "no segmenter 'magic'"),
         (["--model", "no-such-model"], "no-such-model"),
         (["--workspace", "nowhere"], "nowhere is no workspace"),

@@ -1,4 +1,4 @@
-"""The real server, whose segmenter answers with discs: ``python -m tests.e2e.app WORKSPACE PORT``."""
+"""The real server, whose segmenter answers with discs: ``python -m tests.e2e.app WORKSPACE PORT [team]``."""
 
 import sys
 from pathlib import Path
@@ -10,15 +10,17 @@ from whyseg.curation.clicks import ClickService
 from whyseg.curation.workspace import Workspace
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.server import build_server
+from whyseg.ui.serving import make_logins
 
 RADII = (30.0, 15.0, 45.0)  # of the discs, best first
 
 
-def main(folder: str, port: str) -> None:
+def main(folder: str, port: str, mode: str = "") -> None:
     """Serve until killed."""
     with Workspace.open(Path(folder)) as workspace:
         clicks = ClickService(FakeSegmenter(radii=RADII), Pictures(workspace).pixels)
-        uvicorn.run(build_server(workspace, clicks), host="127.0.0.1", port=int(port), log_level="warning")
+        team = make_logins(workspace) if mode == "team" else None
+        uvicorn.run(build_server(workspace, clicks, team=team), host="127.0.0.1", port=int(port), log_level="warning")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserType, Dialog, Page, expect, sync
 from tests.e2e.desk import Desk
 from tests.pictures import encoded
 from tests.provision import chromium as find_chromium
+from tests.ui.team import add_people
 from whyseg.curation.images import inspect
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Sample
@@ -66,9 +67,13 @@ def make_workspace(path: Path) -> dict[str, str]:
 class Server:
     """The server of `tests.e2e.app` on a workspace and a port of its own; it can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mode: str = "") -> None:
         self.folder = folder
+        self.mode = mode
         self.pictures = make_workspace(folder)
+        if mode == "team":
+            with Workspace.open(folder) as workspace:
+                add_people(workspace)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -77,7 +82,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        command = [sys.executable, "-m", "tests.e2e.app", str(self.folder), str(self.port)]
+        command = [sys.executable, "-m", "tests.e2e.app", str(self.folder), str(self.port), self.mode]
         self.process = subprocess.Popen(command, cwd=ROOT)
         for _ in range(300):
             time.sleep(0.1)

@@ -6,8 +6,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tests.builders import Clock
 from tests.pictures import encoded, pixels
 from tests.ui.support import add_picture, make_clicks
+from tests.ui.team import HOSTS, make_logins
+from whyseg.curation.store import Store
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Sample
 from whyseg.ui.server import build_api
@@ -40,3 +43,26 @@ def sample(workspace: Workspace) -> Sample:
 def shown(client: TestClient, sample: Sample) -> Any:
     """The sample as the server shows it."""
     return client.get(f"/api/v1/samples/{sample.id}").json()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def team(workspace: Workspace, clock: Clock) -> Iterator[FastAPI]:
+    """The application in team mode, running; its leases, sessions and limits go by `clock`."""
+    workspace.store = Store(workspace.store.database.engine.url, clock=clock)
+    app = build_api(workspace, make_clicks(workspace), team=make_logins(workspace, clock), hosts=HOSTS)
+    with TestClient(app):
+        yield app
+    workspace.store.close()
+
+
+@pytest.fixture
+def visitor(team: FastAPI) -> Iterator[TestClient]:
+    """A browser in which nobody is signed in; it follows no redirects."""
+    client = TestClient(team, raise_server_exceptions=False, follow_redirects=False)
+    yield client
+    client.close()

@@ -54,6 +54,16 @@ def bodies(shown: Any) -> dict[str, Any]:
         "/api/v1/samples": {"image_id": image},
         "/api/v1/samples/{sample_id}": {"edit": "e", "parent": shown["revision"], "sample": sample},
         "/api/v1/samples/{sample_id}/submit": {"parent": shown["revision"]},
+        "/api/v1/samples/{sample_id}/review": {
+            "id": "r",
+            "revision": shown["revision"],
+            "decision": "reject",
+            "reasons": ["boundary"],
+            "comments": [{"text": "here", "pin": [1, 2]}],
+        },
+        "/api/v1/samples/{sample_id}/reopen": {"reason": "a better mask"},
+        "/api/v1/samples/{sample_id}/lease": {"token": "t"},
+        "/api/v1/samples/next": {"after": shown["sample"]["id"]},
         "/api/v1/encode": {"image_ids": [image]},
         "/api/v1/click": {**click, "refine": {"seq": 1, "candidate": 0}},
         "/api/v1/outline": {"mask": Mask.empty((30, 40)).plain(), "tolerance": 1.0},
@@ -118,7 +128,7 @@ def test_a_body_that_is_no_json_or_too_much_of_it_is_refused(
     app: FastAPI, client: TestClient, shown: Any, raw: bytes
 ) -> None:
     for method, path in operations(app):
-        if method != "GET":
+        if "requestBody" in app.openapi()["paths"][path][method.lower()]:
             answer = send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), raw)
             judge(answer, method, path)
             assert answer.status_code >= 400

@@ -14,7 +14,9 @@ from tests.frozen import SIZE, add, revised
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Sample
+from whyseg.schemas.user import Role
 from whyseg.ui import releases as module
+from whyseg.ui.roles import Member
 from whyseg.ui.routes.releases import Comparisons
 
 BASE = "http://127.0.0.1:7860"
@@ -142,7 +144,7 @@ def test_a_row_has_what_its_head_says(workspace: Workspace, samples: list[Sample
 def tab(workspace: Workspace) -> Any:
     """The tab without its components, which stand for themselves when an event names its target."""
     made: Any = object.__new__(module.ReleasesTab)
-    made.workspace, made.user, made.back, made.next = workspace, "ann", object(), object()
+    made.workspace, made.back, made.next = workspace, object(), object()
     made.releases, made.comparisons = Releases(workspace), Comparisons(workspace)
     return made
 
@@ -157,18 +159,29 @@ def test_a_new_release_is_shown_whatever_was_chosen(workspace: Workspace, sample
     assert made._show("v2", "v1", "added", chosen[-1], None, BASE)[-1]["fields"] == ["v2", "v3", "added"]
 
 
+def asked_by(name: str, role: Role = Role.CURATOR) -> Any:
+    """What Gradio hands on of a request that the gate has let through."""
+    return SimpleNamespace(request=SimpleNamespace(scope={"member": Member(name, role)}))
+
+
+@pytest.mark.parametrize("role", [Role.ANNOTATOR, Role.REVIEWER])
+def test_only_curators_freeze(workspace: Workspace, samples: list[Sample], role: Role) -> None:
+    assert "does not allow this: make releases" in tab(workspace).freeze("v3", "any", asked_by("rey", role))[0]
+    assert [release.name for release in Releases(workspace).all()] == ["v1", "v2"]
+
+
 def test_the_form_freezes_and_says_why_it_does_not(workspace: Workspace, samples: list[Sample]) -> None:
-    made, nobody = tab(workspace), SimpleNamespace(username=None)
-    assert made.freeze(" v3 ", "any", nobody) == ("v3: 4 samples of 4 images are frozen", "")
+    made, ann = tab(workspace), asked_by("ann")
+    assert made.freeze(" v3 ", "any", ann) == ("v3: 4 samples of 4 images are frozen", "")
     assert Releases(workspace).get("v3").author == "ann"
-    assert made.freeze("v4", "any", SimpleNamespace(username="rey"))[1] == ""
+    assert made.freeze("v4", "any", asked_by("rey"))[1] == ""
     assert Releases(workspace).get("v4").author == "rey"
-    assert made.freeze("v3", "any", nobody)[0].startswith("release v3 exists already")
-    assert made.freeze("v5", "accepted", nobody)[0].startswith("there is nothing to freeze")
+    assert made.freeze("v3", "any", ann)[0].startswith("release v3 exists already")
+    assert made.freeze("v5", "accepted", ann)[0].startswith("there is nothing to freeze")
 
 
 def test_a_broken_picture_is_told_in_the_form(workspace: Workspace, samples: list[Sample]) -> None:
     new = add(workspace, 9)
     workspace.blobs.path(new.image_id).write_bytes(b"broken")
-    told, _ = tab(workspace).freeze("v3", "any", SimpleNamespace(username=None))
+    told, _ = tab(workspace).freeze("v3", "any", asked_by("ann"))
     assert "9.png" in told

@@ -16,8 +16,8 @@ from tests.ui.process import ServerProcess
 from tests.ui.support import add_picture
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import UsageError
-from whyseg.ui.guards import HEADERS
-from whyseg.ui.serving import listen, require_known, require_loopback
+from whyseg.ui.guards import HEADERS, LOOPBACK
+from whyseg.ui.serving import allowed_hosts, listen, require_known
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +36,31 @@ def server(team: Path) -> Iterator[ServerProcess]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.9.10"])
 def test_an_address_of_this_machine_alone_is_fine(host: str) -> None:
-    require_loopback(host)
+    assert {*allowed_hosts(host, (), team=False)} == {*LOOPBACK, f"[{host}]" if ":" in host else host}
 
 
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "::", "192.168.1.7", "10.0.0.1", "example.org", "", "localhost.evil.example"]
 )
-def test_an_address_that_others_reach_is_refused(host: str) -> None:
-    with pytest.raises(UsageError, match="not available yet"):
-        require_loopback(host)
+def test_an_address_that_others_reach_needs_a_team(host: str) -> None:
+    with pytest.raises(UsageError, match="--team"):
+        allowed_hosts(host, ("team.example",), team=False)
+    assert "team.example" in allowed_hosts(host, ("team.example",), team=True)
+
+
+def test_the_names_of_a_server_are_its_address_and_those_it_is_given() -> None:
+    assert allowed_hosts("192.0.2.7", ("team.example", "2001:db8::1"), team=True) == (
+        *LOOPBACK, "192.0.2.7", "team.example", "[2001:db8::1]",
+    )  # fmt: skip
+    for anything in ("0.0.0.0", "::", ""):
+        with pytest.raises(UsageError, match="--name"):
+            allowed_hosts(anything, (), team=True)
+
+
+@pytest.mark.parametrize("name", ["*", "*.example", "a b", "http://a", "a:80", "a/", "", "-", "a,b"])
+def test_what_is_no_name_of_a_host_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="--name takes"):
+        allowed_hosts("127.0.0.1", (name,), team=True)
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -11,6 +11,7 @@ from whyseg.curation.times import now
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Comment, Head, Reason, Review
 from whyseg.schemas.errors import NotFound
+from whyseg.ui.roles import Who
 from whyseg.ui.routes.strict import StrictRoute
 
 Id = Annotated[str, Field(max_length=200)]
@@ -35,9 +36,8 @@ class Reopening(BaseModel):
 class ReviewRoutes:
     """Serves the reviewers of a workspace."""
 
-    def __init__(self, workspace: Workspace, user: str) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.store = workspace.store
-        self.user = user
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -48,7 +48,7 @@ class ReviewRoutes:
         router.get("/{sample_id}/revisions/{revision_id}")(self.revision)
         return router
 
-    def review(self, sample_id: str, body: Decision) -> JSONResponse:
+    def review(self, sample_id: str, body: Decision, who: Who) -> JSONResponse:
         """Accept or reject a submitted revision; the same decision again changes nothing."""
         if any(review.id == body.id for review in self.store.reviews(sample_id)):
             return JSONResponse(_summary(self.store.head(sample_id)))
@@ -57,7 +57,7 @@ class ReviewRoutes:
                 "id": body.id,
                 "sample_id": sample_id,
                 "revision_id": body.revision,
-                "reviewer": self.user,
+                "reviewer": who.name,
                 "decision": body.decision,
                 "reasons": body.reasons,
                 "comments": body.comments,
@@ -66,9 +66,9 @@ class ReviewRoutes:
         )
         return JSONResponse(_summary(self.store.review(review)))
 
-    def reopen(self, sample_id: str, body: Reopening) -> JSONResponse:
+    def reopen(self, sample_id: str, body: Reopening, who: Who) -> JSONResponse:
         """Unlock an accepted sample: it becomes a draft again."""
-        return JSONResponse(_summary(self.store.reopen(sample_id, author=self.user, reason=body.reason)))
+        return JSONResponse(_summary(self.store.reopen(sample_id, author=who.name, reason=body.reason)))
 
     def reviews(self, sample_id: str) -> JSONResponse:
         """Return a sample's reviews, newest first."""

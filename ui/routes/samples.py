@@ -14,6 +14,7 @@ from whyseg.schemas import Head, ReasoningType, Sample, State
 from whyseg.schemas.errors import InvalidRecord, NotFound, StaleParent
 from whyseg.schemas.sample import MAX_DEPTH, as_reasoning_type
 from whyseg.ui.failures import answer_of
+from whyseg.ui.roles import Who
 from whyseg.ui.routes.strict import StrictRoute
 
 MAX_OFFSET = 2**31
@@ -42,11 +43,11 @@ class Submission(BaseModel):
 
 
 class SampleRoutes:
-    """Serves the samples of a workspace to one user."""
+    """Serves the samples of a workspace; with ``leased`` only who has the lease on a sample changes it."""
 
-    def __init__(self, workspace: Workspace, user: str) -> None:
+    def __init__(self, workspace: Workspace, *, leased: bool = False) -> None:
         self.store = workspace.store
-        self.user = user
+        self.leased = leased
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -73,30 +74,33 @@ class SampleRoutes:
         wanted = SampleFilter(state=state, reasoning_type=reasoning_type, depth=depth, text=text)
         return JSONResponse(self.store.page(wanted, order=order, offset=offset, limit=limit).plain())
 
-    def add(self, body: NewSample) -> JSONResponse:
+    def add(self, body: NewSample, who: Who) -> JSONResponse:
         """Make another, empty sample of an image."""
         image = self.store.image(body.image_id)
         sample = Sample.start(image.id, image.size, source="annotation", source_record=uuid.uuid4().hex)
-        return JSONResponse(self._shown(self.store.add_sample(sample, author=self.user)), 201)
+        return JSONResponse(self._shown(self.store.add_sample(sample, author=who.name)), 201)
 
     def show(self, sample_id: str) -> JSONResponse:
         """Return a sample as it stands, its image, and its neighbours."""
         return JSONResponse(self._shown(self.store.head(sample_id)))
 
-    def save(self, sample_id: str, body: Save) -> JSONResponse:
+    def save(self, sample_id: str, body: Save, who: Who) -> JSONResponse:
         """Make a revision of a sample; the same edit again makes no other."""
         if body.sample.id != sample_id:
             raise InvalidRecord(f"the change is about another sample: expected {sample_id}, got {body.sample.id}")
         try:
-            head = self.store.revise(sample_id, body.sample, parent=body.parent, author=self.user, edit=body.edit)
+            head = self.store.revise(
+                sample_id, body.sample, parent=body.parent, author=who.name, edit=body.edit, leased=self.leased
+            )
         except StaleParent as stale:
             return self._stale(stale, body)
         return JSONResponse(_summary(head))
 
-    def submit(self, sample_id: str, body: Submission) -> JSONResponse:
+    def submit(self, sample_id: str, body: Submission, who: Who) -> JSONResponse:
         """Hand a sample in for review."""
         try:
-            return JSONResponse(_summary(self.store.submit(sample_id, parent=body.parent, author=self.user)))
+            head = self.store.submit(sample_id, parent=body.parent, author=who.name, leased=self.leased)
+            return JSONResponse(_summary(head))
         except StaleParent as stale:
             return self._stale(stale, None)
 

@@ -15,12 +15,12 @@ export class Refused extends Error {
 // The server did not answer.
 export class Offline extends Error {}
 
-// The JSON of an answer, null for one without content. Throws Refused or Offline; an abort passes as it is.
-export async function call(method, path, body, signal) {
+// The JSON of an answer, null for one without content; `keepalive`: also when the page ends. Throws Refused or Offline; an abort passes as it is.
+export async function call(method, path, body, signal, keepalive = false) {
     const headers = body === undefined ? {} : { "Content-Type": "application/json" };
     let reply;
     try {
-        reply = await fetch(new URL(path, API), { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+        reply = await fetch(new URL(path, API), { method, headers, signal, keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
         if (reply.status === 204) return null;
         const facts = await reply.json().catch(error => {
             if (error.name === "AbortError") throw error;

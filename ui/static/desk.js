@@ -5,6 +5,7 @@ import { Form } from "./form.js";
 import { Help } from "./help.js";
 import { Journal } from "./journal.js";
 import { Keys, listen } from "./keys.js";
+import { Leases } from "./lease.js";
 import { encode, fetchAhead, Picture } from "./picture.js";
 import { lacking } from "./sample.js";
 import { Saver } from "./saver.js";
@@ -53,6 +54,8 @@ export class Desk {
         this.info = await call("GET", "info");
         this.stage.segmenter = this.info.segmenter;
         this.stage.status.showSegmenter(this.info.segmenter);
+        this.leases ??= new Leases(this.info.team, { changed: id => this.id === id && this.open(id), saved: id => this.saver.flush(id) });
+        if (this.info.team) this.stage.status.showUser(this.info, () => this.#leave());
     }
 
     async #startSaving() {
@@ -61,11 +64,14 @@ export class Desk {
         this.saver = new Saver(journal, {
             changed: sample => this.#showSave(sample), saved: (sample, head) => this.#saved(sample, head),
             refused: (sample, refusal) => this.#refused(sample, refusal), unkept: error => this.#unkept(error),
+            claim: async sample => Boolean((await this.leases.claim(sample)).lease),
         });
         await this.saver.start();
     }
 
     async #first() {
+        const free = this.info.team && (await this.leases.next(null));
+        if (free) return free;
         for (const filter of ["state=draft&", ""]) {
             const { samples } = await call("GET", `samples?${filter}limit=1`);
             if (samples.length) return samples[0].id;
@@ -83,6 +89,7 @@ export class Desk {
         const ticket = (this.ticket = {}), { stage } = this, loading = setTimeout(() => { stage.loading.hidden = false; }, 200);
         try {
             await this.saver.adopt();
+            const claim = await this.leases.claim(id);
             let found = known ?? (await call("GET", samplePath(id)));
             const { image_id } = found.sample, picture = stage.picture?.id === image_id ? stage.picture : await Picture.load(image_id);
             // What was saved meanwhile is newer than what the server told: an older record under a newer head would undo it.
@@ -90,6 +97,7 @@ export class Desk {
             for (let tries = 0; tries < 3 && ticket === this.ticket && isOld(); tries++) found = await call("GET", samplePath(id)); // a restored workspace stays old
             if (ticket !== this.ticket) return void (picture !== stage.picture && picture.close());
             this.found = found;
+            this.leases.enter(id, claim);
             const kept = this.saver.entries.get(id);
             this.saver.opened(id, { revision: found.revision, number: found.number, state: found.state });
             this.#show(kept?.latest.record ?? found.sample, picture);
@@ -107,17 +115,24 @@ export class Desk {
         }
     }
 
+    // Why the open sample may not be changed; "" when it may.
+    get locked() {
+        const { holder } = this.leases;
+        if (this.found.state === "accepted") return "This sample is accepted and locked. Reopen it to change it.";
+        return holder ? `${holder} works on this sample: you may look at it. It opens for you as soon as it is free.` : "";
+    }
+
     #show(sample, picture, kept = false) {
-        const readOnly = this.found.state === "accepted";
+        const { locked } = this, readOnly = locked !== "";
         this.form.show(sample, readOnly);
         this.stage.open(sample, picture, { readOnly, kept });
         this.last = JSON.stringify(this.stage.record);
-        this.stage.status.showSample(this.found);
+        this.stage.status.showSample(this.info.team ? { ...this.found, next: true } : this.found);
         this.shown?.();
         this.#showSave(this.id);
         if (!kept) this.stage.bar.clear();
         this.saver.held.forEach((refusal, other) => other !== sample.id && this.#refused(other, refusal)); // still to be decided
-        if (readOnly) this.stage.tell("info", "This sample is accepted and locked. Reopen it to change it.");
+        if (readOnly) this.stage.tell(this.leases.holder ? "warn" : "info", locked);
         for (const button of ["submit", "another"]) document.getElementById(`ws-${button}`)?.toggleAttribute("disabled", button === "submit" && readOnly);
     }
 
@@ -194,7 +209,8 @@ export class Desk {
         if (refusal.kind === "stale_parent") return this.#decide(refusal.facts);
         const drop = ["Discard my change", () => this.saver.held.get(sample) === refusal // else it has changed since
             && this.saver.resolve(sample, this.saver.heads.get(sample), null).then(() => this.open(sample))];
-        stage.tell("error", `Not saved: ${refusal.message}. Your change is kept in this browser.`, [drop], "refused");
+        const ways = refusal.kind.startsWith("lease_") ? [["Try again", () => this.open(sample)], drop] : [drop];
+        stage.tell("error", `Not saved: ${refusal.message}. Your change is kept in this browser.`, ways, "refused");
     }
 
     async #decide({ expected, theirs, theirs_number: number, merged, conflicts }) {
@@ -221,16 +237,34 @@ export class Desk {
         acts[id]();
     }
 
-    #step(where, end) {
-        const id = this.found?.[where], { stage } = this, begun = stage.sample && (stage.present.ring || stage.prompter.pending);
+    // The sample to go on with: in a team the next one that is free, and claimed.
+    async #next() {
+        return this.info.team ? this.leases.next(this.id) : this.found.next;
+    }
+
+    async #step(where, end) {
+        const { stage } = this, onward = where === "next" && this.info?.team, id = onward ? this.id : this.found?.[where];
+        const begun = stage.sample && (stage.present.ring || stage.prompter.pending);
         if (id && begun && this.warned !== this.id) {
             this.warned = this.id;
             const what = stage.present.ring ? "A polygon is not closed yet" : "A click is still being answered";
             return stage.tell("warn", `${what}. Once more leaves without it.`);
         }
         this.warned = null;
-        if (id) this.open(id);
-        else this.stage.tell("info", end);
+        try {
+            const wanted = onward ? await this.#next() : id;
+            if (wanted) this.open(wanted);
+            else stage.tell("info", onward ? "No other sample is free to be worked on." : end);
+        } catch (error) {
+            stage.tell("error", explain(error));
+        }
+    }
+
+    async #leave() {
+        await this.saver.flush(this.id).catch(() => {}); // what is not saved stays in this browser, for this user
+        await this.leases.end();
+        await call("POST", "logout").catch(() => {});
+        location.href = new URL("../login", import.meta.url);
     }
 
     async #save() {
@@ -263,7 +297,7 @@ export class Desk {
     }
 
     async #onward() {
-        const { stage } = this, from = this.id, { next } = this.found;
+        const { stage } = this, from = this.id, next = await this.#next();
         if (!next) return stage.tell("done", "Submitted. This was the last sample.");
         await this.open(next);
         stage.tell("done", "Submitted.", [["Go back to it", () => this.open(from)]]);

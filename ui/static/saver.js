@@ -13,7 +13,7 @@ export class Saver {
     held = new Map(); // sample → why its entry is not sent: the server's refusal, until somebody decides
     offline = false;
 
-    // `told`: {changed(sample), saved(sample, head), refused(sample, refusal), unkept(error)}
+    // `told`: {changed(sample), saved(sample, head), refused(sample, refusal), unkept(error), claim(sample): whether one has it now}
     constructor(journal, told) {
         Object.assign(this, { journal, told });
     }
@@ -90,6 +90,7 @@ export class Saver {
 
     async #push() {
         this.since = null;
+        let asked = null;
         for (let entry; (entry = [...this.entries.values()].find(one => !this.held.has(one.sample)));) {
             entry.sent ??= entry.latest;
             await this.#keep(entry);
@@ -104,6 +105,10 @@ export class Saver {
                     return this.#later(RETRY);
                 }
                 this.#connection(true);
+                if (error.kind === "lease_lost" && asked !== sent.edit && (await this.told.claim(sample).catch(() => false))) {
+                    asked = sent.edit; // once: the sample was free
+                    continue;
+                }
                 const now = this.entries.get(sample);
                 if (now?.sent?.edit !== sent.edit) continue;
                 now.sent = null; // it was answered

@@ -174,7 +174,7 @@ export class Stage {
 
     // Whether nothing may be changed now, and says why. The ignore region may be painted on no-target samples too.
     locked(ignore = false) {
-        if (this.readOnly) this.tell("info", "This sample is accepted and locked. Reopen it to change it.");
+        if (this.readOnly) this.tell("info", this.desk.locked);
         else if (!ignore && this.desk.question().no_target) {
             this.tell("warn", "This sample is marked as no-target: nothing in the picture answers the question.", [["Untick no-target", () => this.desk.untick()]]);
         } else return !this.sample;

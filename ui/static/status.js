@@ -16,6 +16,7 @@ export class Status {
         const step = (id, path) => (this[id] = el("button", { class: "ws-step", onclick: () => stage.act(id) }, icon(path)));
         this.place = el("span", { class: "ws-place" });
         this.file = el("span", { class: "ws-file" });
+        this.user = el("span", { class: "ws-user" });
         this.help = el("button", { class: "ws-step", onclick: () => stage.act("help") }, icon(ICONS.help));
         this.root = el("div", { class: "ws-status" }, step("previous", ICONS.left), this.place, step("next", ICONS.right), this.file, chip("state"), chip("save"),
             el("span", { class: "ws-gap" }), chip("segmenter"), this.help);
@@ -68,6 +69,12 @@ export class Status {
 
     showClick({ total, wait = 0, model = 0 }) {
         this.#set("click", `click ${Math.round(total)} ms`, `From the click to the painted mask; the model took ${Math.round(model)} ms, waiting for it ${Math.round(wait)} ms`);
+    }
+
+    showUser({ user, role }, leave) {
+        const out = el("button", { class: "ws-step ws-leave", title: "Sign out", onclick: leave }, icon(ICONS.leave));
+        if (!this.user.parentNode) this.help.before(this.user, out);
+        Object.assign(this.user, { textContent: user, title: `Signed in as ${user}, ${role}` });
     }
 
     showZoom(factor) {

@@ -11,13 +11,19 @@ from whyseg.cli.workspace import user
 
 def serve(
     workspace: WorkspaceOption = HERE,
-    host: Annotated[str, typer.Option(help="An address that only this machine reaches.")] = "127.0.0.1",
+    team: Annotated[bool, typer.Option("--team", help="Let nobody in but the users that whyseg users adds.")] = False,
+    host: Annotated[
+        str, typer.Option(help="Where to listen; an address that other machines reach needs --team.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None, typer.Option(help="A name that browsers reach this machine by; repeat it.")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 7860,
     segmenter: Annotated[str, typer.Option(help="What answers clicks: auto, sam2, mobilesam or grabcut.")] = "auto",
     model: Annotated[str | None, typer.Option(help="Its weights: a known name, a Hub id or a folder.")] = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the default browser.")] = False,
 ) -> None:
-    """Serve the workspace's pages to this machine until Ctrl+C."""
+    """Serve the workspace's pages until Ctrl+C: to this machine, or with --team to its users."""
     from whyseg.curation.workspace import Workspace
     from whyseg.ui import serving
 
@@ -28,5 +34,6 @@ def serve(
 
     with Workspace.open(workspace) as opened:
         serving.serve(
-            opened, host=host, port=port, segmenter=segmenter, model=model, user=user(), ready=ready, told=note
-        )
+            opened, host=host, port=port, segmenter=segmenter, model=model, user=user(), team=team, names=name or (),
+            ready=ready, told=note,
+        )  # fmt: skip
