@@ -94,6 +94,7 @@ def check_workspace(workspace: Workspace, progress: Progress = lambda part, done
             except UsageError as error:  # a package that is not installed
                 left_out.append(LeftOut(check=check.name, reason=str(error)))
     settled = workspace.store.settle_findings(found, ran)
+    found.clear()  # what is open comes back from the store
     return CheckReport(
         checked=len(seen),
         findings=tuple(workspace.store.findings()),

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from whyseg.curation.tables import FindingRow
 from whyseg.curation.times import stamp
 from whyseg.schemas import Finding
 from whyseg.schemas.record import Record
+
+_TOGETHER = 1000  # rows that are written at once
 
 
 class Settled(Record):
@@ -21,15 +24,7 @@ class Settled(Record):
 
 def finding_row(finding: Finding) -> FindingRow:
     """Return the row of a record."""
-    return FindingRow(
-        id=finding.id,
-        kind=finding.kind,
-        sample_id=finding.sample_id,
-        image_id=finding.image_id,
-        created_at=stamp(finding.created_at),
-        gone_at=stamp(finding.gone_at) if finding.gone_at else None,
-        body=finding.model_dump_json(exclude={"gone_at"}),
-    )
+    return FindingRow(**_columns(finding))
 
 
 def read_findings(session: Session, sample_id: str | None, *, gone: bool) -> list[Finding]:
@@ -52,22 +47,38 @@ def settle_findings(session: Session, found: Iterable[Finding], kinds: Collectio
     Known ones keep the time when they were first made and take over the rest; those that were not found are gone from
     now on; gone ones that were found are open again.
     """
-    known = {row.id: row for row in session.scalars(select(FindingRow).where(FindingRow.kind.in_(kinds)))}
+    asked = select(FindingRow.id, FindingRow.created_at, FindingRow.gone_at, FindingRow.body)
+    known = {row.id: row for row in session.execute(asked.where(FindingRow.kind.in_(kinds)))}
+    added: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
     new = 0
-    for finding in found:
+    for finding in {finding.id: finding for finding in found}.values():
         row = known.pop(finding.id, None)
         if row is None:
-            session.add(finding_row(finding))
+            added.append(_columns(finding))
             new += 1
             continue
-        if row.gone_at is not None:
-            row.gone_at = None
-            new += 1
+        new += row.gone_at is not None
         first = finding.model_copy(update={"created_at": datetime.fromisoformat(row.created_at)})
-        body = finding_row(first).body
-        if body != row.body:
-            row.body = body
-    left = [row for row in known.values() if row.gone_at is None]
-    for row in left:
-        row.gone_at = stamp(at)
+        columns = _columns(first)
+        if (row.gone_at, row.body) != (None, columns["body"]):
+            changed.append({name: columns[name] for name in ("id", "gone_at", "body")})
+    left = [row.id for row in known.values() if row.gone_at is None]
+    changed += [{"id": key, "gone_at": stamp(at)} for key in left]
+    for start in range(0, len(added), _TOGETHER):
+        session.execute(insert(FindingRow), added[start : start + _TOGETHER])
+    for changes in changed:
+        session.execute(update(FindingRow).where(FindingRow.id == changes.pop("id")).values(**changes))
     return Settled(new=new, gone=len(left))
+
+
+def _columns(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "kind": finding.kind,
+        "sample_id": finding.sample_id,
+        "image_id": finding.image_id,
+        "created_at": stamp(finding.created_at),
+        "gone_at": stamp(finding.gone_at) if finding.gone_at else None,
+        "body": finding.model_dump_json(exclude={"gone_at"}),
+    }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from whyseg.curation.checking.base import Remark
 from whyseg.curation.checking.numbers import stated_count
 from whyseg.curation.drafting.words import names
-from whyseg.schemas import Sample
+from whyseg.schemas import Instance, Sample
 
 # What people and other tools call a target of which they say nothing.
 UNTELLING = {"object", "target", "thing", "item", "region", "area", "instance", "mask", "answer", "foreground"}
@@ -27,15 +27,16 @@ def missing_hops(sample: Sample) -> Iterator[Remark]:
 
 def label_leak(sample: Sample) -> Iterator[Remark]:
     """The question, or a paraphrase of it, names a target by its label."""
-    labels = dict.fromkeys(instance.label for instance in sample.instances if instance.label)
+    first: dict[str, Instance] = {}
+    for instance in sample.instances:
+        first.setdefault(instance.label.casefold(), instance)
     for number, text in enumerate(_texts(sample)):
-        for label in labels:
-            if label.casefold() not in UNTELLING and _named(text, label):
-                members = [instance for instance in sample.instances if instance.label == label]
+        for label, instance in first.items():
+            if label and label not in UNTELLING and _named(text, label):
                 yield Remark(
-                    f"{_which(number)} names its answer, “{label}”: {text}",
-                    f"{number} {label.casefold()}",
-                    {"label": label, "instance": members[0].id, "box": list(members[0].mask.box_xyxy)},
+                    f"{_which(number)} names its answer, “{instance.label}”: {text}",
+                    f"{number} {label}",
+                    {"label": instance.label, "instance": instance.id, "box": list(instance.mask.box_xyxy)},
                 )
 
 

@@ -90,6 +90,14 @@ def test_a_finding_whose_figures_changed_is_the_same_finding(workspace: Workspac
     assert after.message == "the mask of instance 1 has 8 pixels"
 
 
+def test_the_same_finding_twice_in_a_run_is_one(workspace: Workspace) -> None:
+    made = add(workspace, 1)
+    values = {"id": "f", "kind": "tiny_mask", "severity": "info", "message": "tiny", "sample_id": made.id}
+    one = Finding.parse({**values, "created_at": "2026-01-01T00:00:00Z"})
+    assert workspace.store.settle_findings([one, one], ["tiny_mask"]).new == 1
+    assert workspace.store.findings() == [one]
+
+
 def test_findings_of_others_stay_open(workspace: Workspace) -> None:
     made = add(workspace, 1)
     values = {"id": "f", "kind": "polygon", "severity": "info", "message": "crosses itself", "sample_id": made.id}

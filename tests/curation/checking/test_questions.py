@@ -50,7 +50,7 @@ def test_other_words_are_no_leak(text: str, label: str) -> None:
 
 
 def test_a_label_is_told_once_a_text_and_paraphrases_count() -> None:
-    found = list(questions.label_leak(asked("Which mug?", "mug", "mug", "tea", alternates=("which one?", "what tea?"))))
+    found = list(questions.label_leak(asked("Which mug?", "mug", "MUG", "tea", alternates=("which one?", "what tea?"))))
     assert [remark.message.split(" names")[0] for remark in found] == ["the question", "paraphrase 2 of the question"]
 
 
