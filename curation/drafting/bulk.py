@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from whyseg.curation.drafting.accepting import model_of, suggestion_of
-from whyseg.curation.drafting.base import Drafter
+from whyseg.curation.drafting.base import Drafter, RgbArray
 from whyseg.curation.drafting.critic import judge
 from whyseg.curation.drafting.scenes import scene_of
 from whyseg.curation.images import read_upright
@@ -30,9 +30,14 @@ from whyseg.schemas import (
 )
 from whyseg.schemas.errors import NotFound, RefusedImage
 
-Judge = Callable[[QueryDraft, Scene], Critique]
+Judge = Callable[[QueryDraft, Scene, RgbArray], tuple[Critique, Usage]]
 Ask = tuple[ReasoningType, int]
 _PAGE = 500
+
+
+def by_rules(draft: QueryDraft, scene: Scene, image: RgbArray) -> tuple[Critique, Usage]:
+    """Judge by the rules alone."""
+    return judge(draft, scene), Usage()
 
 
 @dataclass
@@ -62,7 +67,7 @@ def draft_all(
     n: int = 3,
     limit: int | None = None,
     concurrency: int = 1,
-    judged: Judge = judge,
+    judged: Judge = by_rules,
     progress: Callable[[DraftReport], None] = lambda _: None,
 ) -> DraftReport:
     """Draft for at most ``limit`` samples and keep the drafts as suggestions, each with its critique.
@@ -138,7 +143,9 @@ class _Work:
             usage = usage + done.usage
             if done.problem is None or done.problem.kind != "declined":
                 break
-        return _Done(done, tuple(self.judged(draft, scene) for draft in done.drafts), usage)
+        judged = [self.judged(draft, scene, pixels) for draft in done.drafts]
+        usage = sum((spent for _, spent in judged), usage)
+        return _Done(done, tuple(critique for critique, _ in judged), usage)
 
     def _in_turn(self, sample: Sample) -> Sequence[Ask]:
         first = int(hashlib.sha256(sample.id.encode()).hexdigest(), 16) % len(self.asks)

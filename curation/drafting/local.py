@@ -5,7 +5,7 @@ no such part loads without it, and drafting shows pictures only.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -63,24 +63,26 @@ class TransformersDrafter:
         if not scene.targets:
             return Drafted.without(DraftProblem(kind="declined", reason="the sample has no target"))
         text = prompts.instructions(scene, reasoning_type, depth, n)
-        reply, usage = self.ask(text, list(prompts.pictures(image, scene)), tokens=TOKENS_A_DRAFT * (n + 1))
+        shown = prompts.pictures(image, scene)
+        reply, usage = self.ask(prompts.SYSTEM, text, shown, tokens=TOKENS_A_DRAFT * (n + 1))
         found = parse(reply)
         if isinstance(found, DraftProblem):
             return Drafted.without(found, usage)
         key = self.prompt_hash(reasoning_type, depth, n)
         return drafted(found[:n], usage, self.name, self.model, key, reasoning_type, depth)
 
-    def ask(self, text: str, pictures: list[PilImage.Image], *, tokens: int) -> tuple[str, Usage]:
-        """Return the model's reply to a text with pictures, and its tokens."""
+    def ask(self, system: str, text: str, pictures: Sequence[PilImage.Image], *, tokens: int) -> tuple[str, Usage]:
+        """Return the model's reply to a text with pictures, and its tokens; raises ``DrafterUnavailable``."""
         content = [{"type": "text", "text": text}, *({"type": "image", "image": picture} for picture in pictures)]
         messages = [
-            {"role": "system", "content": [{"type": "text", "text": prompts.SYSTEM}]},
+            {"role": "system", "content": [{"type": "text", "text": system}]},
             {"role": "user", "content": content},
         ]
         prompt = self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         with self._one_at_a_time, torch.inference_mode():
             try:
-                inputs = self.processor(text=[prompt], images=pictures, return_tensors="pt").to(self.network.device)
+                shown = list(pictures) or None
+                inputs = self.processor(text=[prompt], images=shown, return_tensors="pt").to(self.network.device)
                 out = self.network.generate(**inputs, max_new_tokens=tokens, suppress_tokens=self._placeholders())
             except RuntimeError as error:  # torch's base class, out of memory included
                 raise DrafterUnavailable(f"{self.model} failed: {_line(error)}") from error

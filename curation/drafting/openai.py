@@ -1,6 +1,9 @@
 """Drafts by a model behind any OpenAI-compatible endpoint: vLLM, Ollama, ``transformers serve``, a vendor."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from PIL import Image as PilImage
 
 from whyseg.curation.drafting import prompts
 from whyseg.curation.drafting.base import RgbArray
@@ -29,18 +32,10 @@ class OpenAIDrafter:
         """Draft up to ``n`` questions; raises ``EndpointDenied``."""
         if not scene.targets:
             return Drafted.without(DraftProblem(kind="declined", reason="the sample has no target"))
-        parts: list[dict[str, Any]] = [
-            {"type": "text", "text": prompts.instructions(scene, reasoning_type, depth, n)},
-            *(
-                {"type": "image_url", "image_url": {"url": prompts.data_url(picture)}}
-                for picture in prompts.pictures(image, scene)
-            ),
-        ]
-        messages: list[dict[str, Any]] = [
-            {"role": "system", "content": prompts.SYSTEM},
-            {"role": "user", "content": parts},
-        ]
-        answer = self.endpoint.ask(messages, prompts.SCHEMA, tokens=TOKENS_A_DRAFT * n + TOKENS_A_DRAFT)
+        messages = _messages(
+            prompts.SYSTEM, prompts.instructions(scene, reasoning_type, depth, n), prompts.pictures(image, scene)
+        )
+        answer = self.endpoint.ask(messages, prompts.SCHEMA, tokens=TOKENS_A_DRAFT * (n + 1))
         if not isinstance(answer, Answer):
             return Drafted.without(answer.problem, answer.usage)
         found = parse(answer.text)
@@ -49,6 +44,19 @@ class OpenAIDrafter:
             return Drafted.without(found.model_copy(update={"reason": reason}), answer.usage)
         key = self.prompt_hash(reasoning_type, depth, n)
         return drafted(found[:n], answer.usage, self.name, self.model, key, reasoning_type, depth)
+
+    def ask(self, system: str, text: str, pictures: Sequence[PilImage.Image], *, tokens: int) -> tuple[str, Usage]:
+        """Return the model's reply to a text with pictures, empty where there is none, and its tokens."""
+        answer = self.endpoint.ask(_messages(system, text, pictures), None, tokens=tokens)
+        return (answer.text if isinstance(answer, Answer) else ""), answer.usage
+
+
+def _messages(system: str, text: str, pictures: Sequence[PilImage.Image]) -> list[dict[str, Any]]:
+    shown = [{"type": "image_url", "image_url": {"url": prompts.data_url(picture)}} for picture in pictures]
+    return [
+        {"role": "system", "content": system},
+        {"role": "user", "content": [{"type": "text", "text": text}, *shown]},
+    ]
 
 
 def drafted(

@@ -2,12 +2,16 @@ import json
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from tests.cli.test_workspace import run
 from tests.curation.drafting.server import completion, draft_json, error, serving
 from tests.curation.drafting.test_bulk import added, labelled, picture
+from tests.curation.drafting.tiny_vlm import save_qwen
+from whyseg.curation.queries import SampleFilter
 from whyseg.curation.workspace import Workspace
 
 KEY = "sk-very-secret-0123456789"
@@ -71,6 +75,7 @@ def test_a_wrong_key_is_one_line_and_exit_1(made: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--ask",), "--ask needs a model, and --drafter template has none"),
         (("--type", "riddle"), "no reasoning type 'riddle'"),
         (("--drafter", "openai"), "--drafter openai needs --model"),
         (("--drafter", "openai", "--model", "m", "--endpoint", "host"), "expected an endpoint such as"),
@@ -92,3 +97,35 @@ def test_the_template_drafter_needs_no_pixels(made: Path) -> None:
     done = run("draft", "--type", "function_purpose", "--depth", "1", "--workspace", str(made))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("drafted 1 questions for 1 samples, 0 of them with marks; 1 samples declined")
+
+
+def test_the_model_is_asked_about_each_candidate_where_that_is_wanted(made: Path) -> None:
+    """For each of two samples one reply is a draft, then two things are asked about, yes to everything: ambiguous."""
+
+    def reply(body: dict[str, Any]) -> Response:
+        return completion(draft_json() if "response_format" in body else "Yes.")
+
+    with serving(reply) as server:
+        done = run(
+            "draft", "--drafter", "openai", "--model", "vlm", "--endpoint", server.url, "--ask", "--concurrency", "2",
+            "--type", "function_purpose", "--depth", "1", "--workspace", str(made), "--json",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["drafted"], report["marked"]) == (2, 2)
+    assert report["tokens"]["prompt"] == 2 * (1000 + 4 * 1000)  # the draft, and two questions to each of two things
+    with Workspace.open(made) as workspace:
+        for summary in workspace.store.page(SampleFilter()).samples:
+            (kept,) = workspace.store.suggestions(summary.id)
+            assert [mark["by"] for mark in kept.value["critique"]["marks"] if mark["fault"] == "ambiguous"] == ["vlm"]
+
+
+@pytest.mark.slow
+def test_a_model_in_a_folder_is_loaded_and_its_gibberish_fails_each_sample(made: Path, tmp_path: Path) -> None:
+    folder = str(save_qwen(tmp_path / "model", "2.5"))
+    done = run("draft", "--drafter", "transformers", "--model", folder, "--n", "1", "--workspace", str(made), "--json")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert [failure["kind"] for failure in report["failed"]] == ["parse_failure"] * 2
+    assert report["tokens"]["completion"] > 0
+    assert done.stderr.startswith("loading ")

@@ -29,6 +29,9 @@ def draft(
     depth: Annotated[
         list[int] | None, typer.Option(min=1, max=4, help="The number of steps; repeatable, by default 1 to 4.")
     ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Have the drafter's model judge each draft too, by two questions a candidate.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Draft for so many samples at most.")] = None,
     n: Annotated[int, typer.Option("--n", min=1, max=20, help="Drafts a sample.")] = 3,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Samples at the same time.")] = 1,
@@ -50,7 +53,8 @@ def draft(
     What was drafted is kept as suggestions beside the samples, with what a critic finds wrong; no sample is changed.
     Exit 1 when a sample's drafts failed.
     """
-    from whyseg.curation.drafting.bulk import draft_all
+    from whyseg.curation.drafting.asking import Asker, ModelCritic
+    from whyseg.curation.drafting.bulk import by_rules, draft_all
     from whyseg.curation.workspace import Workspace
     from whyseg.schemas import ReasoningType
 
@@ -62,7 +66,14 @@ def draft(
         _opened(drafter, model, endpoint, key_variable, prices, timeout) as chosen,
         _progress() as progress,
     ):
-        report = draft_all(opened, chosen, asks, n=n, limit=limit, concurrency=concurrency, progress=progress)
+        judged = by_rules
+        if ask:
+            if not isinstance(chosen, Asker):
+                raise UsageError(f"--ask needs a model, and --drafter {drafter} has none")
+            judged = ModelCritic(chosen).judge
+        report = draft_all(
+            opened, chosen, asks, n=n, limit=limit, concurrency=concurrency, judged=judged, progress=progress
+        )
     if json:
         print_json(report.plain())
     else:
