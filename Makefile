@@ -46,6 +46,8 @@ fix: setup ## format, and repair what ruff can
 
 bench: setup ## side-by-side measurements, into benchmarks/results
 	$(BIN)/python -m benchmarks.click_latency
+	$(BIN)/python -m benchmarks.export
+	$(BIN)/python -m benchmarks.similarity
 
 clean: ## remove what was built, not your workspaces
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
