@@ -19,12 +19,14 @@ from whyseg.curation.sessions import ABSOLUTE, Sessions
 from whyseg.schemas.errors import WhysegError
 from whyseg.schemas.user import User
 from whyseg.ui.failures import answer_of, failure
+from whyseg.ui.guards import BodyLimit
 from whyseg.ui.roles import Member
 
 # All that is shown to whoever is not signed in.
 OPEN = frozenset(
     ("/login", "/api/v1/login", "/static/login.css", "/static/login.js", "/static/icon.svg", "/favicon.ico", "/healthz")
 )
+OPEN_BODY = 2**14  # bytes that somebody may send who is not signed in: a name and a password
 LOOKUPS = 8  # sessions that are looked up at once; their threads are their own, so that no click keeps them waiting
 
 
@@ -45,13 +47,17 @@ class Gate:
 
     def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
         self.app = app
+        self.open = BodyLimit(app, OPEN_BODY)
         self.sessions = sessions
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Say who asks and pass the request on; else lead a page to the login, and answer 401 to everything else."""
-        if scope["type"] == "lifespan" or path_of(scope) in OPEN:
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
+            return
+        if path_of(scope) in OPEN:
+            await self.open(scope, receive, send)
             return
         try:
             user = await self._user(scope)

@@ -1,11 +1,16 @@
 """Signing in and out, over HTTP: cookies, sessions, guessing, foreign pages."""
 
+import asyncio
+import re
 import threading
+from collections.abc import Iterator
 from http.cookies import SimpleCookie
+from urllib.parse import unquote
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 from tests.builders import Clock
 from tests.ui.team import PASSWORD, sign_in, signed_in
@@ -14,6 +19,7 @@ from whyseg.curation.users import Users
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import TooManyLogins
 from whyseg.ui.login import BY_ADDRESS, BY_NAME, FORGET, MOST, Throttle
+from whyseg.ui.roles import PREFIX, ROUTES
 
 
 def info(client: TestClient) -> int:
@@ -157,6 +163,79 @@ def test_a_foreign_page_signs_nobody_in_or_out_and_changes_nothing(team: FastAPI
         ):
             assert (answer.status_code, answer.json()["error"]) == (403, "foreign_origin")
         assert client.get("/api/v1/info").json()["user"] == "cur"
+
+
+# -- what is sent --
+
+
+def test_who_is_not_signed_in_may_send_little(visitor: TestClient) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b" " * 1024
+
+    for body in (b" " * 2**15, endless()):
+        answer = visitor.post("/api/v1/login", content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["error"]) == (413, "body_too_large")
+    unread = visitor.put("/api/v1/samples/x", content=b" " * 2**20)
+    assert unread.status_code == 401
+
+
+def test_who_is_signed_in_may_send_no_more_than_anybody(team: FastAPI) -> None:
+    with signed_in(team, "ann") as client:
+        answer = client.put("/api/v1/samples/x", content=b" " * (33 * 2**20))
+        assert (answer.status_code, answer.json()["error"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"name": "\\ud800", "password": "x"}',
+                                  b'{"name": "ann"}', b'{"name": "ann", "password": ["x"]}'])  # fmt: skip
+def test_a_broken_login_is_refused_without_repeating_it(visitor: TestClient, body: bytes) -> None:
+    answer = visitor.post("/api/v1/login", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    secret = {"name": "ann", "password": "s3cret" * 200}
+    assert "s3cret" not in visitor.post("/api/v1/login", json=secret).text
+
+
+TRICKS = [
+    "..%2f..%2fwhyseg.db",
+    "%2e%2e",
+    "..%5c..%5cwhyseg.db",
+    "%2fetc%2fpasswd",
+    "x%00.png",
+    "....//",
+    "whyseg.toml",
+]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_path_leads_out_of_what_is_served(team: FastAPI, trick: str) -> None:
+    with signed_in(team, "cur") as client:
+        for method, path in [*ROUTES, ("GET", "/../../static/{name}"), ("GET", "/../../{name}")]:
+            if "{" not in path:
+                continue
+            where = PREFIX + re.sub(r"\{\w+\}", trick, path)
+            answer = client.request(method, where, json={})
+            assert answer.status_code in (400, 404, 405, 409, 422), (method, where)
+            assert b"SQLite" not in answer.content
+            assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/static/login.js/", "/static//login.js", "/static/login.js%2f..%2fdesk.js",
+                                  "/static/../static/desk.js", "/login/", "/LOGIN", "//login", "/healthz/../app/",
+                                  "/login;/app/", "/login/../api/v1/info"])  # fmt: skip
+def test_nothing_gets_by_the_gate_in_the_name_of_what_is_open(team: FastAPI, path: str) -> None:
+    """Asked without a client, which would tidy the path up."""
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    scope = {"type": "http", "method": "GET", "path": unquote(path), "raw_path": path.encode(), "query_string": b"",
+             "root_path": "", "scheme": "http", "headers": [(b"host", b"testserver")]}  # fmt: skip
+    asyncio.run(team(scope, receive, send))
+    assert statuses == [401]
 
 
 # -- guessing --
