@@ -8,6 +8,7 @@ from pathlib import Path
 
 from whyseg.schemas.errors import NotFound, StoreUnavailable
 
+TEMPORARY = ".new-"  # how the names of files begin that are not whole yet
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
 _MODE = 0o666 & ~_UMASK  # as any new file gets; temporary files are their owner's alone
@@ -55,7 +56,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
         try:
             with os.fdopen(handle, "wb") as file:
                 os.fchmod(file.fileno(), _MODE)

@@ -20,7 +20,7 @@ from typing import Protocol, runtime_checkable
 from sqlalchemy import select
 
 from whyseg import __version__
-from whyseg.curation.blobs import sync_folder, write_atomically
+from whyseg.curation.blobs import TEMPORARY, sync_folder, write_atomically
 from whyseg.curation.images import portable
 from whyseg.curation.releases import Releases
 from whyseg.curation.tables import ImageRow, ReviewRow
@@ -323,7 +323,11 @@ def _publish(work: Path, out: Path, key: str, report: ExportReport) -> None:
     shutil.rmtree(work / _RECEIPTS)
     for folder, _, names in os.walk(work):
         for name in names:
-            with open(os.path.join(folder, name), "rb") as file:
+            path = os.path.join(folder, name)
+            if name.startswith(TEMPORARY):  # a killed run was just writing it
+                os.unlink(path)
+                continue
+            with open(path, "rb") as file:
                 os.fsync(file.fileno())
         sync_folder(Path(folder))
     try:

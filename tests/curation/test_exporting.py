@@ -82,6 +82,8 @@ def test_a_failed_export_leaves_no_out_and_goes_on_to_the_same_bytes(workspace: 
     with pytest.raises(KeyboardInterrupt):
         export(workspace, "v1", tmp_path / "out", Lines(KeyboardInterrupt(), at=4))
     assert not (tmp_path / "out").exists()
+    [work] = tmp_path.glob(".out.*/")
+    (work / ".new-half").write_text("what a kill left of a file")
     rest = Lines()
     report = export(workspace, "v1", tmp_path / "out", rest)
     assert rest.seen == 3  # the first part, of two samples, was finished
