@@ -2,8 +2,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.ui.process import ServerProcess
+from tests.ui.team import PASSWORD, add_people
 from whyseg.curation.workspace import Workspace
 from whyseg.ui.serving import listen
 
@@ -32,3 +35,17 @@ def test_what_cannot_be_served_exits_2_with_one_line(tmp_path: Path, arguments: 
     (line,) = done.stderr.splitlines()
     assert line.startswith("whyseg: ")
     assert said in line
+
+
+def test_a_team_is_served_under_the_names_it_was_given(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "team") as workspace:
+        add_people(workspace)
+    with ServerProcess(tmp_path / "team", "--team", "--host", "0.0.0.0", "--name", "team.example") as server:
+        port = server.url.rsplit(":", 1)[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            asked = {name: client.get("/api/v1/info", headers={"host": name}).status_code
+                     for name in (f"team.example:{port}", "127.0.0.1", "evil.example")}  # fmt: skip
+            assert asked == {f"team.example:{port}": 401, "127.0.0.1": 401, "evil.example": 400}
+            assert client.post("/api/v1/login", json={"name": "ann", "password": PASSWORD}).status_code == 200
+            assert client.get("/api/v1/info").json()["user"] == "ann"
+            assert client.get("/app/config").status_code == 200
