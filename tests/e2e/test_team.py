@@ -1,5 +1,6 @@
 """Several people on one server: signing in, and who works on which sample."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.conftest import VIEWPORT, Server, watch
 from tests.e2e.desk import Desk
 from tests.ui.team import CHEAP, PASSWORD
+from whyseg.curation.releases import Releases
 from whyseg.curation.users import Users
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.user import Role
@@ -41,6 +43,8 @@ def arrive(browser: Browser, team: Server) -> Iterator[Callable[[str], Desk]]:
 
     yield make
     for desk, wrong in made:
+        if not desk.page.is_closed():
+            desk.page.goto("about:blank")  # gives its sample back
         desk.close()
         desk.page.context.close()
         assert wrong == [], wrong
@@ -67,7 +71,7 @@ def test_two_people_never_work_on_one_sample(arrive: Callable[..., Desk]) -> Non
 
     ann.ask(60, 60)
     assert len(ann.saved()["sample"]["instances"]) == 1
-    ann.page.close()  # gives it back
+    ann.page.goto("about:blank")  # gives it back
     abe.wait("desk.found.number === 2 && !stage.readOnly")  # by itself, with what ann has saved
     abe.ready()
     abe.ask(200, 200)
@@ -83,9 +87,9 @@ def test_next_passes_over_what_somebody_else_has(arrive: Callable[..., Desk]) ->
     abe.page.evaluate("stage.act('next')")
     expect(abe.page.locator(".ws-stage .ws-bar")).to_contain_text("No other sample is free")
     assert abe.page.evaluate("desk.id") == ids[1]
-    ann.page.close()
+    ann.page.goto("about:blank")
     free = "async () => await desk.leases.next(desk.id)"
-    abe.page.wait_for_function(free, polling=100)  # closing takes a moment
+    abe.page.wait_for_function(free, polling=100)  # leaving takes a moment
     abe.page.evaluate("stage.act('next')")
     abe.page.wait_for_function("id => desk.id === id", arg=ids[0], polling=50)
 
@@ -106,6 +110,19 @@ def test_a_name_is_shown_as_text(arrive: Callable[..., Desk]) -> None:
     held = desk.page.evaluate("desk.id")
     other = arrive("abe", held)
     expect(other.page.locator(".ws-stage .ws-bar")).to_contain_text(f"{HOSTILE} works on this sample")
+
+
+def test_gradios_events_know_who_asks(arrive: Callable[..., Desk], team: Server) -> None:
+    said = "#ws-release-told textarea, #ws-release-told input"
+    for name, answer in (("ann", "does not allow this: make releases"), ("cur", "2 samples of 2 images are frozen")):
+        page = arrive(name).page
+        page.get_by_role("tab", name="Releases").click()
+        page.locator("#ws-release-states input").last.check()  # samples of any state
+        page.fill("#ws-release-name textarea, #ws-release-name input", f"by-{name}")
+        page.get_by_role("button", name="Create release").click()
+        expect(page.locator(said)).to_have_value(re.compile(answer))
+    with Workspace.open(team.folder) as workspace:
+        assert [(made.name, made.author) for made in Releases(workspace).all()] == [("by-cur", "cur")]
 
 
 def test_a_wrong_password_is_said_and_the_way_leads_back(browser: Browser, team: Server) -> None:
