@@ -14,7 +14,10 @@ STATED = {
     "Point out the six candles": None,  # "point" is too often a noun
     "Which two animals would flee first?": {2},
     "In this picture, which three children are about to fall?": {3},
-    "Who are the two people in charge?": {2},
+    "Who are the two people that command?": {2},
+    "Which are the two cups?": {2},
+    "the two cups on the table that are full": {2},
+    "Help me find the three keys": {3},
     "What are the twelve things that tell the hours?": {12},
     "Where are the seven dwarfs?": {7},
     "both women with umbrellas": {2},
@@ -27,6 +30,18 @@ STATED = {
     "the eleven players in red": {11},
 }
 SILENT = [
+    "Who are the two people in charge?",  # "Who are the two people in the boat calling?" is another question
+    "What are the two men looking at?",
+    "What are the two men doing in the boat?",
+    "Where are the two men sitting?",
+    "What two men look at",
+    "Two people in the picture are riding, find the one in front",
+    "Two dogs with collars, find the bigger one",
+    "When two people play chess, what do they need?",
+    "In tennis there are two people. Which one holds the ball?",
+    "the TV show two men watch",
+    "find three in a row",
+    "Find both",
     "the one that keeps the drink warm",
     "one of the cups",
     "Which one is the heaviest?",
