@@ -17,7 +17,7 @@ from typing import Any, Self
 import httpx
 
 from whyseg.schemas import DraftProblem, Usage
-from whyseg.schemas.errors import EndpointDenied, UsageError
+from whyseg.schemas.errors import DrafterUnavailable, EndpointDenied, UsageError
 
 DEFAULT_ENDPOINT = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -92,7 +92,8 @@ class Endpoint:
     def ask(self, messages: list[dict[str, Any]], schema: dict[str, Any] | None, *, tokens: int) -> Answer | Unanswered:
         """Send messages and return the answer; ``schema`` constrains it where the server can do that.
 
-        Raises ``EndpointDenied`` when the server will answer no request like this one.
+        Raises ``EndpointDenied`` when the server will answer no request like this one, ``DrafterUnavailable`` for a key
+        that can be none.
         """
         usage, last = Usage(), _Failed("it was not tried")
         for number in range(self.tries):
@@ -134,7 +135,7 @@ class Endpoint:
 
     def _post(self, body: dict[str, Any]) -> tuple[int, httpx.Headers, str]:
         """Return status, headers and text of the reply, the key taken out wherever a server repeats it."""
-        key = os.environ.get(self._key_variable, "").strip()
+        key = self._key()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         ends = time.monotonic() + self.seconds
         received = bytearray()
@@ -150,8 +151,18 @@ class Endpoint:
             raise _Failed("the server did not answer in time") from None
         except httpx.TransportError as error:
             raise _Failed(f"no connection ({type(error).__name__})") from None
-        text = received.decode("utf-8", "replace")
-        return reply.status_code, reply.headers, text.replace(key, "***") if key else text
+        return reply.status_code, reply.headers, self._hidden(received.decode("utf-8", "replace"))
+
+    def _key(self) -> str:
+        key = os.environ.get(self._key_variable, "").strip()
+        if not (key.isascii() and key.isprintable()):  # the client's own error would show it
+            raise DrafterUnavailable(f"{self._key_variable} holds characters that no key has")
+        return key
+
+    def _hidden(self, text: str) -> str:
+        """Return a text without the key, which a server may repeat, also in JSON's escapes."""
+        key = self._key()
+        return text.replace(key, "***") if key else text
 
     def _read(self, reply: Any, usage: Usage) -> Answer | Unanswered:
         try:
@@ -159,14 +170,17 @@ class Endpoint:
             message, ending = choice["message"], choice.get("finish_reason")
             content, refusal = message.get("content"), message.get("refusal")
         except (AttributeError, IndexError, KeyError, TypeError):
-            raise _Failed("the server's reply holds no choice", body=json.dumps(reply)[:4000]) from None
+            raise _Failed("the server's reply holds no choice", body=self._shown(reply)) from None
         if refusal or ending == "content_filter":
-            text = str(refusal or content or "")[:4000]
+            text = self._hidden(str(refusal or content or ""))[:4000]
             return Unanswered(DraftProblem(kind="refused", reason="the model declines", text=text), usage)
         if not isinstance(content, str) or not content.strip():
-            problem = DraftProblem(kind="parse_failure", reason="the answer is empty", text=json.dumps(reply)[:4000])
+            problem = DraftProblem(kind="parse_failure", reason="the answer is empty", text=self._shown(reply))
             return Unanswered(problem, usage)
-        return Answer(content, ending == "length", usage)
+        return Answer(self._hidden(content), ending == "length", usage)
+
+    def _shown(self, reply: Any) -> str:
+        return self._hidden(json.dumps(reply, ensure_ascii=False))[:4000]
 
     def _usage(self, reply: Any) -> Usage:
         counts = reply.get("usage") if isinstance(reply, dict) else None

@@ -1,5 +1,6 @@
 """Expressions as English: questions, phrases and the steps to their answer."""
 
+import re
 from collections import Counter
 
 from whyseg.curation.drafting.lexicon import lexicon
@@ -12,7 +13,8 @@ _COMES_FIRST: dict[Key, str] = {
 }  # fmt: skip
 _FIRST: dict[Key, str] = {
     "left": "leftmost {}", "right": "rightmost {}", "top": "topmost {}", "bottom": "lowest {}",
-    "largest": "largest {}", "smallest": "smallest {}", "middle": "middle one, from left to right, of the {}",
+    "largest": "largest-looking {}", "smallest": "smallest-looking {}",
+    "middle": "middle one, from left to right, of the {}",
 }  # fmt: skip
 _STANDS: dict[Relation, str] = {
     "nearest": "nearest to", "left_of": "to the left of", "right_of": "to the right of", "above": "above",
@@ -29,20 +31,21 @@ _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 def question(expression: Expression, *, plural: bool, frame: int) -> tuple[str, bool]:
     """Return the text that asks for an expression's value, and whether it is a sentence; ``frame`` varies the form."""
     if isinstance(expression, Pick):
-        sentence = (
-            f"Of the {_noun(expression.base, True, ' in this picture')}, which one {_COMES_FIRST[expression.key]}?"
-        )
-    elif isinstance(expression, Related):
+        among = _noun(expression.base, True, " in this picture")
+        sentence = f"Of the {among}, which one {_COMES_FIRST[expression.key]}?"
+    elif isinstance(expression, Related) and not isinstance(expression.base, Where | Related | Either):
         who = _noun(expression.base, plural)
         sentence = f"Which {who} {_are(plural)} {_STANDS[expression.relation]} {anchor(expression.anchor)}?"
-        if isinstance(expression.base, Where | Related | Either):
-            sentence = f"Which {_are(plural)} the {_noun(expression, plural)}?"
     else:
         sentence = f"Which {_are(plural)} the {_noun(expression, plural, ' in this picture')}?"
-    if frame % 3 == 0:
-        return sentence, True
     phrase = anchor(expression, plural=plural)
-    return (f"Point out {phrase}.", True) if frame % 3 == 1 else (phrase, False)
+    text = (sentence, f"Point out {phrase}.", phrase)[frame % 3]
+    return _without_double_commas(text), frame % 3 != 2
+
+
+def _without_double_commas(text: str) -> str:
+    """Drop the closing comma of an exception where another mark or the end follows."""
+    return re.sub(r",(?=,|[?.]|$)", "", text)
 
 
 def anchor(expression: Expression, *, plural: bool = False) -> str:

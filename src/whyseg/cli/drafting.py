@@ -14,33 +14,35 @@ if TYPE_CHECKING:
     from whyseg.curation.drafting.bulk import DraftReport
     from whyseg.schemas import ReasoningType
 
+DrafterOption = Annotated[
+    Literal["template", "openai", "transformers"], typer.Option(help="What drafts: rules, an endpoint, a model here.")
+]
+TypeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TYPE", help="A type of reasoning, such as commonsense; repeatable, by default all."),
+]
+DepthOption = Annotated[
+    list[int] | None, typer.Option(min=1, max=4, help="The number of steps; repeatable, by default 1 to 4.")
+]
+ModelOption = Annotated[str | None, typer.Option(help="The endpoint's model; or a folder or Hub id of one to load.")]
+EndpointOption = Annotated[
+    str | None, typer.Option(help="Where chat completions are served, such as http://localhost:8000/v1.")
+]
 SHOWN = 20  # failures printed one by one
 
 
 def draft(
-    drafter: Annotated[
-        Literal["template", "openai", "transformers"],
-        typer.Option(help="What drafts: rules, an endpoint, a model here."),
-    ] = "template",
-    type: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TYPE", help="A type of reasoning, such as commonsense; repeatable, by default all."),
-    ] = None,
-    depth: Annotated[
-        list[int] | None, typer.Option(min=1, max=4, help="The number of steps; repeatable, by default 1 to 4.")
-    ] = None,
+    drafter: DrafterOption = "template",
+    type: TypeOption = None,
+    depth: DepthOption = None,
     ask: Annotated[
         bool, typer.Option("--ask", help="Have the drafter's model judge each draft too, by two questions a candidate.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Draft for so many samples at most.")] = None,
     n: Annotated[int, typer.Option("--n", min=1, max=20, help="Drafts a sample.")] = 3,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Samples at the same time.")] = 1,
-    model: Annotated[
-        str | None, typer.Option(help="The endpoint's model; or a folder or Hub id of one to load.")
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(help="Where chat completions are served, such as http://localhost:8000/v1.")
-    ] = None,
+    model: ModelOption = None,
+    endpoint: EndpointOption = None,
     key_variable: Annotated[str, typer.Option(help="The environment variable that holds the key.")] = "OPENAI_API_KEY",
     price_in: Annotated[float, typer.Option(min=0, help="Price of a million tokens in, to count the cost.")] = 0.0,
     price_out: Annotated[float, typer.Option(min=0, help="Price of a million tokens out.")] = 0.0,

@@ -17,9 +17,10 @@ from whyseg.curation.drafting.endpoint import Endpoint
 from whyseg.curation.drafting.openai import OpenAIDrafter
 from whyseg.curation.times import now
 from whyseg.schemas import Drafted, ReasoningType
-from whyseg.schemas.errors import EndpointDenied, UsageError
+from whyseg.schemas.errors import DrafterUnavailable, EndpointDenied, UsageError
 
 KEY = "sk-very-secret-0123456789"
+ESCAPED = KEY.replace("-", "\\u002d")  # as JSON may write it
 STREET = scene(thing("umbrella", 20, 10, 60, 40, target=True), thing("car", 100, 50, 190, 90))
 GREY = np.full((100, 200, 3), 128, np.uint8)
 
@@ -250,6 +251,8 @@ def test_the_key_is_nowhere_but_in_the_header(naps: Naps, caplog: pytest.LogCapt
         completion(None, refusal=f"not with {KEY}"),
         JSONResponse({"error": f"bad key {KEY}"}, 400),
         Response(f"<html>{KEY}</html>"),
+        Response(f'{{"choices": [{{"message": {{"content": "{ESCAPED}"}}}}]}}'),
+        Response(f'{{"choices": [], "key": "{ESCAPED}"}}'),
     ]
     for reply in echoes:
         with serving(reply) as server:
@@ -264,6 +267,15 @@ def test_the_key_is_nowhere_but_in_the_header(naps: Naps, caplog: pytest.LogCapt
     with Endpoint(server.url, "vlm") as endpoint:
         assert KEY not in repr(vars(endpoint)) + repr(vars(OpenAIDrafter(endpoint))) + repr(vars(endpoint._client))
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very–secret"])
+def test_a_key_that_can_be_none_is_refused_before_the_client_shows_it(
+    naps: Naps, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(DrafterUnavailable, match=r"^OPENAI_API_KEY holds characters that no key has$"):
+        draft("http://127.0.0.1:9/v1", naps)
 
 
 def test_without_a_key_none_is_sent(naps: Naps, monkeypatch: pytest.MonkeyPatch) -> None:
