@@ -52,6 +52,7 @@ MOUNT = f"""{MODULE}.then(page => page.mount(element, {{
     guides: props.guides, fill: () => trigger("opened"),
 }}));"""
 MOUNT_PANEL = f"{MODULE}.then(page => page.mountPanel(element));"
+MOUNT_DRAFTS = f"{MODULE}.then(page => page.mountDrafts(element));"
 FIELDS = f"async () => (await {MODULE}).fields()"
 
 
@@ -68,6 +69,7 @@ def build_annotate() -> None:
             _shell("ws-panel", MOUNT_PANEL)
             with gr.Column(elem_id="ws-form"):
                 fields = _fields()
+            _shell("ws-drafting", MOUNT_DRAFTS)
             # The module listens to these itself: they must work, or say why not, when Gradio has lost its server.
             with gr.Row(elem_id="ws-actions"):
                 gr.Button("Submit", variant="primary", elem_id="ws-submit")

@@ -44,6 +44,8 @@ ROUTES = {
     ("POST", "/samples/{sample_id}/lease"): Verb.ANNOTATE,
     ("PUT", "/samples/{sample_id}/lease"): Verb.ANNOTATE,
     ("DELETE", "/samples/{sample_id}/lease"): Verb.ANNOTATE,
+    ("GET", "/samples/{sample_id}/drafts"): Verb.LOOK,
+    ("POST", "/samples/{sample_id}/drafts"): Verb.ANNOTATE,
     ("POST", "/samples/{sample_id}/submit"): Verb.SUBMIT,
     ("GET", "/samples/{sample_id}/revisions"): Verb.LOOK,
     ("GET", "/samples/{sample_id}/revisions/{revision_id}"): Verb.LOOK,

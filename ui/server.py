@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from whyseg import __version__
 from whyseg.curation.clicks import ClickService
+from whyseg.curation.drafting.template import TemplateDrafter
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.user import Role
 from whyseg.ui import failures
@@ -21,6 +22,7 @@ from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.roles import PREFIX, Member, Who, authorise, member
 from whyseg.ui.routes.clicks import ClickRoutes
+from whyseg.ui.routes.drafts import DraftRoutes
 from whyseg.ui.routes.leases import LeaseRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
 from whyseg.ui.routes.releases import ReleaseRoutes
@@ -67,6 +69,7 @@ def build_api(
     api.include_router(LeaseRoutes(workspace).router())
     api.include_router(SampleRoutes(workspace, leased=team is not None).router())
     api.include_router(ReviewRoutes(workspace).router())
+    api.include_router(DraftRoutes(workspace, TemplateDrafter()).router())
     api.include_router(ReleaseRoutes(workspace).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
 

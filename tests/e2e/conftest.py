@@ -51,7 +51,7 @@ def add_picture(workspace: Workspace, name: str, pixels: np.ndarray[tuple[int, .
 
 
 def make_workspace(path: Path) -> dict[str, str]:
-    """Make a workspace of two pictures; their ids by name."""
+    """Make a workspace of three pictures; their ids by name."""
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     plain = np.stack([rows % 256, columns % 256, (rows + columns) % 256], axis=2).astype(np.uint8)
     marks = np.full((*MARKS_SIZE, 3), 90, np.uint8)
@@ -61,6 +61,7 @@ def make_workspace(path: Path) -> dict[str, str]:
         return {
             "plain": add_picture(workspace, "plain.png", plain),
             "marks": add_picture(workspace, "marks.png", marks),
+            "alone": add_picture(workspace, "alone.png", plain[:, ::-1]),
         }
 
 

@@ -1,6 +1,7 @@
 // The desk: which sample is open, where its changes go, and what leads to the next one. The stage draws, the saver saves.
 import { call, explain, Refused, samplePath } from "./api.js";
 import { decide } from "./conflict.js";
+import { Drafts } from "./drafts.js";
 import { Form } from "./form.js";
 import { Help } from "./help.js";
 import { Journal } from "./journal.js";
@@ -26,6 +27,7 @@ export class Desk {
         });
         this.form.guides = host.guides;
         this.stage = new Stage(this);
+        this.drafts = new Drafts(this);
         this.help = new Help(this.keys, { guides: host.guides, changed: () => [this.stage.toolbar, this.stage.status].forEach(part => part.name()) });
         listen(this.keys, {
             root: this.stage.surface, act: (id, pressed) => this.stage.act(id, pressed),
@@ -129,6 +131,7 @@ export class Desk {
         this.last = JSON.stringify(this.stage.record);
         this.stage.status.showSample(this.info.team ? { ...this.found, next: true } : this.found);
         this.shown?.();
+        this.drafts.show(this.id);
         this.#showSave(this.id);
         if (!kept) this.stage.bar.clear();
         this.saver.held.forEach((refusal, other) => other !== sample.id && this.#refused(other, refusal)); // still to be decided

@@ -10,6 +10,21 @@ const field = (name, inside) => document.querySelector(`#ws-${name} ${inside}`);
 const clean = text => text.replace(/\r\n?/g, "\n"); // as fields have it
 export const lines = text => text.split("\n").map(one => one.trim()).filter(Boolean);
 
+// How far a text was moved: Levenshtein's distance over the longer length.
+export function moved(before, after) {
+    const [one, two] = [before.trim(), after.trim()].map(text => [...text]);
+    let row = two.map((_, i) => i + 1);
+    one.forEach((char, i) => {
+        let corner = i, left = i + 1;
+        row = row.map((above, j) => {
+            left = Math.min(above + 1, left + 1, corner + (char === two[j] ? 0 : 1));
+            corner = above;
+            return left;
+        });
+    });
+    return (two.length ? row.at(-1) : one.length) / (Math.max(one.length, two.length) || 1);
+}
+
 export class Form {
     question = null; // the record's fields as they are now
     filled = null; // the texts that the fields were filled with, and by then also what they show
@@ -33,6 +48,33 @@ export class Form {
         const { query, reasoning_type, hops, depth, no_target } = sample;
         this.question = { query, reasoning_type, hops, depth, no_target };
         this.given = this.question; // as loaded: what nobody touches stays exactly so
+        this.draft = query?.origin?.kind === "model" ? { text: query.text, model: query.origin.model } : null;
+        this.#fill(locked);
+    }
+
+    // Drafts of the open sample: one of them is what a drafted question was moved from.
+    know(drafts) {
+        if (!this.draft) return;
+        const of = drafts.filter(({ model }) => model === this.draft.model), { text } = this.given.query ?? { text: "" };
+        if (of.length) this.draft = of.reduce((best, one) => (moved(one.text, text) < moved(best.text, text) ? one : best));
+    }
+
+    // A draft into the fields, as a question that a person may change.
+    take(draft) {
+        const { text, is_sentence, model, reasoning_type } = draft, hops = draft.hops.slice(0, MAX_DEPTH);
+        const query = { text, is_sentence, alternates: [], origin: { kind: "model", model, edit_distance: 0 } };
+        this.put({ ...this.question, query, hops, depth: hops.length, reasoning_type }, draft);
+    }
+
+    // Other content of the open sample's fields, which is saved; `draft` is where the question comes from.
+    put(question, draft = null) {
+        Object.assign(this, { question, draft, given: question });
+        this.#fill(false);
+        this.told.changed(question);
+    }
+
+    #fill(locked) {
+        const { query, reasoning_type, hops, no_target } = this.question;
         this.filled = {
             query: clean(query?.text ?? ""), kind: query && !query.is_sentence ? "phrase" : "sentence", alternates: clean(query?.alternates.join("\n") ?? ""),
             type: reasoning_type, hops: clean(hops.join("\n")), "no-target": no_target,
@@ -97,10 +139,14 @@ export class Form {
     #questionOf(read) {
         const same = name => read[name] === this.filled[name], { given } = this, text = read.query.trim();
         const unchanged = same("query") && same("kind") && same("alternates");
-        const query = unchanged ? given.query : text ? { text, is_sentence: read.kind !== "phrase", alternates: lines(read.alternates), origin: HUMAN } : null;
+        const query = unchanged ? given.query : text ? { text, is_sentence: read.kind !== "phrase", alternates: lines(read.alternates), origin: this.#originOf(text) } : null;
         const hops = same("hops") ? given.hops : lines(read.hops).slice(0, MAX_DEPTH);
         const depth = same("hops") ? given.depth : hops.length || (given.hops.length ? null : given.depth); // a source may give a depth alone
         return { query, hops, depth, reasoning_type: read.type, no_target: read["no-target"] };
+    }
+
+    #originOf(text) {
+        return this.draft ? { kind: "model", model: this.draft.model, edit_distance: moved(this.draft.text, text) } : HUMAN;
     }
 
     // Below the fields, live: the depth, and what the chosen reasoning type means.

@@ -3,7 +3,7 @@ import { Desk } from "./desk.js";
 import { Fixing } from "./fixing.js";
 import { ReviewPage } from "./review.js";
 
-let desk = null, panel = null, review = null, fixing = null;
+let desk = null, panel = null, drafting = null, review = null, fixing = null;
 
 // The running desk, for tests and measurements.
 export const current = () => desk;
@@ -15,12 +15,19 @@ export function mount(slot, host) {
     desk.host = host;
     slot.replaceChildren(desk.stage.root);
     if (panel) mountPanel(panel);
+    if (drafting) mountDrafts(drafting);
     if (first) desk.start();
 }
 
 export function mountPanel(slot) {
     panel = slot;
     if (desk) slot.replaceChildren(desk.stage.panel.root);
+}
+
+// In the drafts' shell, below the form.
+export function mountDrafts(slot) {
+    drafting = slot;
+    if (desk) slot.replaceChildren(desk.drafts.root);
 }
 
 // What the form's fields are to show, in their order.
