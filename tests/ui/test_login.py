@@ -227,7 +227,7 @@ def test_nothing_gets_by_the_gate_in_the_name_of_what_is_open(team: FastAPI, pat
     statuses: list[int] = []
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b""}
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         statuses.extend([message["status"]] if "status" in message else [])
