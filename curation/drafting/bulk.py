@@ -74,7 +74,8 @@ def draft_all(
 
     ``asks``: types and depths. A sample gets one of them, by its id, and where the drafter declines the next ones.
     Samples that this drafter and model drafted for before, with the same prompts, are skipped. What was drafted is
-    stored as it comes; stopping loses only what is under way. Raises ``DrafterError`` when no draft can be expected.
+    stored as it comes; on an error or an interrupt, what is under way is waited for and stored, too. Raises
+    ``DrafterError`` when no draft can be expected.
     """
     report, work = DraftReport(), _Work(workspace, drafter, asks, n, judged)
     waiting = islice(work.samples(report), limit)
@@ -91,6 +92,9 @@ def draft_all(
                     progress(report)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            for future, sample_id in running.items():  # empty but after an error: what was answered was paid for
+                if not future.cancelled() and future.exception() is None:
+                    work.keep(sample_id, future.result(), report)
 
 
 @dataclass(frozen=True)

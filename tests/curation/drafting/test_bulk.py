@@ -79,6 +79,7 @@ class FakeDrafter:
     asked: list[tuple[str, ReasoningType, int, int]] = field(default_factory=list)
     stop_after: int | None = None
     meet: threading.Barrier | None = None
+    fatal: str = ""
 
     def prompt_hash(self, reasoning_type: ReasoningType, depth: int, n: int) -> str:
         return f"{reasoning_type.value} {depth} {n}"
@@ -88,7 +89,7 @@ class FakeDrafter:
         self.asked.append((label, reasoning_type, depth, int(image[0, 0, 0])))
         if self.meet:
             self.meet.wait(10)
-        if self.stop_after is not None and len(self.asked) > self.stop_after:
+        if label == self.fatal or (self.stop_after is not None and len(self.asked) > self.stop_after):
             raise DrafterUnavailable("stopped")
         usage = Usage(prompt_tokens=100, completion_tokens=10, cost=0.5)
         if label in self.problems:
@@ -144,6 +145,17 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(workspace: Workspace) -> Non
     rest = FakeDrafter()
     assert draft_all(workspace, rest, [(PURPOSE, 1)]).skipped == 2
     assert [asked[0] for asked in rest.asked] == ["thing 2", "thing 3"]
+
+
+def test_what_was_answered_at_the_time_of_an_error_is_kept(workspace: Workspace) -> None:
+    """Both requests are under way when one of them fails for good."""
+    image = picture(workspace, 0)
+    good = added(workspace, image, "1", labelled(1, "umbrella", 0))
+    added(workspace, image, "2", labelled(1, "fatal", 40))
+    drafter = FakeDrafter(meet=threading.Barrier(2), fatal="fatal")
+    with pytest.raises(DrafterUnavailable):
+        draft_all(workspace, drafter, [(PURPOSE, 1)], concurrency=2)
+    assert len(workspace.store.suggestions(good.id)) == 1
 
 
 def test_a_limit_counts_new_samples(workspace: Workspace) -> None:
