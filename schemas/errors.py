@@ -29,10 +29,13 @@
     │   ├── WrongLogin         no such user, another password, or a disabled user: it is not said which
     │   ├── TooManyLogins      passwords were tried too often
     │   └── Forbidden          the user's role does not allow this
-    └── HubError               the Hub refuses what is asked of it
-        ├── HubDenied          the token is missing, wrong, or may not do this
-        ├── HubUnavailable     no network, no answer, too many requests: trying again may help
-        └── HubConflict        the repository holds something else than was expected
+    ├── HubError               the Hub refuses what is asked of it
+    │   ├── HubDenied          the token is missing, wrong, or may not do this
+    │   ├── HubUnavailable     no network, no answer, too many requests: trying again may help
+    │   └── HubConflict        the repository holds something else than was expected
+    └── ClientError
+        ├── ServerRefused      a server of ours says no, in its own words
+        └── ServerUnreachable  it does not answer
 
 A wrong answer of a model is a value, not an error; a bug is whatever exception it raises.
 """
@@ -212,3 +215,20 @@ class HubUnavailable(HubError):
 
 class HubConflict(HubError):
     """The repository holds something else than was expected; nothing of it was overwritten."""
+
+
+class ClientError(WhysegError):
+    """Something a server of ours did not do for its client."""
+
+
+class ServerRefused(ClientError):
+    """A server's refusal: ``status``, ``kind`` such as "stale_parent", and ``facts``, all that it said."""
+
+    def __init__(self, status: int, facts: dict[str, object]) -> None:
+        self.status, self.facts = status, facts
+        self.kind = str(facts.get("error", ""))
+        super().__init__(str(facts.get("message", f"the server answered {status}")))
+
+
+class ServerUnreachable(ClientError):
+    """A server that does not answer."""

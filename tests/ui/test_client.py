@@ -1,0 +1,150 @@
+"""Every route is a method of the client, and every method is its route."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+
+import whyseg
+from tests.builders import block
+from whyseg.client import ROUTES, Client
+from whyseg.curation.releases import Releases
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas import Comment, Instance, Origin, Point, Query, Reason, Sample
+from whyseg.schemas.errors import ServerRefused, ServerUnreachable
+from whyseg.schemas.prompt import Box
+from whyseg.ui import roles
+
+SIZE = (30, 40)
+SIGNING = {("POST", "/login"), ("POST", "/logout")}  # of a team's server alone
+
+
+class Recorder:
+    """Which routes were asked for, by the application's own templates."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.seen: set[tuple[str, str]] = set()
+
+        def note(request: Request) -> None:
+            self.seen.add((request.method, request.scope["route"].path.removeprefix(roles.PREFIX)))
+
+        app.dependency_overrides[roles.authorise] = note  # it stands before every route
+
+
+@pytest.fixture
+def recorder(app: FastAPI) -> Recorder:
+    return Recorder(app)
+
+
+@pytest.fixture
+def ours(app: FastAPI, recorder: Recorder) -> Iterator[Client]:
+    with TestClient(app) as http, Client(http=http) as client:
+        yield client
+
+
+def cup(sample: Sample) -> Sample:
+    """The sample with all that a submission needs."""
+    one = Instance(id=1, mask=block(2, 3, 10, 8, SIZE), label="cup", origin=Origin(kind="brush"))
+    text = {"query": Query(text="what keeps the drink warm?"), "reasoning_type": "commonsense"}
+    return Sample.parse({**sample.plain(), "instances": [one], **text, "hops": ["a cup holds drinks"], "depth": 1})
+
+
+def test_the_client_has_a_method_for_every_route_of_the_server(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    served = {
+        (method.upper(), path.removeprefix(roles.PREFIX))
+        for path, methods in paths.items()
+        for method in methods
+        if path.startswith(roles.PREFIX)
+    }
+    assert set(ROUTES) - SIGNING == served == set(roles.ROUTES)
+    assert len(set(ROUTES.values())) == len(ROUTES)
+    assert all(callable(getattr(Client, name)) for name in ROUTES.values())
+    assert whyseg.Client is Client
+
+
+def test_every_method_asks_for_its_own_route(
+    ours: Client, recorder: Recorder, workspace: Workspace, sample: Sample
+) -> None:
+    def asks(name: str, *arguments: Any, **options: Any) -> Any:
+        recorder.seen.clear()
+        answer = getattr(ours, name)(*arguments, **options)
+        assert recorder.seen == {route for route, method in ROUTES.items() if method == name}
+        asked.add(name)
+        return answer
+
+    asked: set[str] = set()
+    assert asks("info")["user"] == "local"
+    assert asks("image", sample.image_id)[:4] == b"\x89PNG"
+    assert asks("thumbnail", sample.image_id, side=64)[:2] == b"\xff\xd8"
+    assert asks("samples", state="draft", limit=5)["total"] == 1
+    opened = asks("sample", sample.id)
+    assert (opened.sample, opened.number) == (sample, 1)
+    claim = asks("lease", sample.id)
+    claim = asks("renew", claim)
+    asks("give_back", claim)
+    assert asks("next_sample").sample_id == sample.id
+    saved = asks("save", cup(sample), parent=opened.revision)
+    assert asks("version", sample.id, opened.revision) == sample
+    assert asks("draft", sample.id, reasoning_type="commonsense", depth=1)["drafter"] == "template"
+    assert isinstance(asks("drafts", sample.id), list)
+    submitted = asks("submit", sample.id, parent=saved.revision)
+    assert submitted.state == "submitted"
+    remark = Comment(text="the rim", pin=(3.0, 4.0))
+    rejected = asks(
+        "review", sample.id, "reject", revision=saved.revision, reasons=[Reason.BOUNDARY], comments=[remark]
+    )
+    assert rejected.state == "rejected"
+    ours.submit(sample.id, parent=saved.revision)
+    ours.review(sample.id, "accept", revision=saved.revision)
+    accepted, first = asks("reviews", sample.id)
+    assert (accepted.decision, first.comments) == ("accept", (remark,))
+    Releases(workspace).create("v1", author="ann")
+    assert [one.name for one in asks("releases")] == ["v1"]
+    assert asks("release", "v1").samples == 1
+    assert [item.sample_id for item in asks("release_items", "v1", limit=10)] == [sample.id]
+    assert asks("release_diff", "v1", "v1")["counts"]["same"] == 1
+    assert asks("picture", saved.revision, side=64)[:2] == b"\xff\xd8"
+    assert asks("reopen", sample.id, reason="a second cup").state == "draft"
+    assert [one["number"] for one in asks("revisions", sample.id)] == [2, 1]
+    assert asks("add_sample", sample.image_id).number == 1
+    assert sample.image_id in asks("encode", [sample.image_id])
+    answer = asks("click", sample.image_id, [Point(x=20, y=15)], box=Box(x0=5, y0=5, x1=30, y1=25))
+    again = ours.click(sample.image_id, [Point(x=20, y=15), Point(x=1, y=1, positive=False)], refine=(answer["seq"], 0))
+    assert asks("candidate", again["seq"], 1)["score"] == again["scores"][1]
+    assert asks("outline", block(2, 3, 10, 8, SIZE))["vertices"] == 4
+    assert asked == set(ROUTES.values()) - {"login", "logout"}
+
+
+def test_a_refusal_has_the_servers_words_and_facts(ours: Client, sample: Sample) -> None:
+    opened = ours.sample(sample.id)
+    ours.save(cup(sample), parent=opened.revision)
+    other = cup(sample).model_copy(update={"query": Query(text="another")})
+    with pytest.raises(ServerRefused, match="revision") as caught:
+        ours.save(other, parent=opened.revision)
+    assert (caught.value.status, caught.value.kind) == (409, "stale_parent")
+    assert caught.value.facts["expected"] == ours.sample(sample.id).revision
+    with pytest.raises(ServerRefused) as caught:
+        ours.sample("../info")
+    assert caught.value.kind == "not_found"
+
+
+def test_a_save_repeated_under_its_name_is_the_same(ours: Client, sample: Sample) -> None:
+    opened = ours.sample(sample.id)
+    first = ours.save(cup(sample), parent=opened.revision, edit="e1")
+    assert ours.save(cup(sample), parent=opened.revision, edit="e1") == first
+
+
+def test_a_server_that_is_not_there_is_told_as_such() -> None:
+    with Client("http://127.0.0.1:1") as client, pytest.raises(ServerUnreachable, match="does not answer"):
+        client.info()
+
+
+def test_an_answer_that_is_no_json_is_a_refusal_by_its_status() -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(502, text="<html>"))
+    with Client(http=httpx.Client(base_url="http://a", transport=transport)) as client:
+        with pytest.raises(ServerRefused, match="answered 502"):
+            client.info()
