@@ -83,7 +83,10 @@ def test_two_people_never_work_on_one_sample(arrive: Callable[..., Desk]) -> Non
 def test_next_passes_over_what_somebody_else_has(arrive: Callable[..., Desk]) -> None:
     ann, abe = arrive("ann"), arrive("abe")
     ids = [desk.page.evaluate("desk.id") for desk in (ann, abe)]
-    assert len({*ids}) == 2  # all there are
+    assert len({*ids}) == 2
+    for one in ann.api.get("/samples").json()["samples"]:
+        if one["id"] not in ids:  # whatever else there is
+            ann.api.post(f"/samples/{one['id']}/lease").raise_for_status()
     abe.page.evaluate("stage.act('next')")
     expect(abe.page.locator(".ws-stage .ws-bar")).to_contain_text("No other sample is free")
     assert abe.page.evaluate("desk.id") == ids[1]
@@ -91,7 +94,7 @@ def test_next_passes_over_what_somebody_else_has(arrive: Callable[..., Desk]) ->
     free = "async () => await desk.leases.next(desk.id)"
     abe.page.wait_for_function(free, polling=100)  # leaving takes a moment
     abe.page.evaluate("stage.act('next')")
-    abe.page.wait_for_function("id => desk.id === id", arg=ids[0], polling=50)
+    abe.page.wait_for_function("id => desk.id !== id", arg=ids[1], polling=50)
 
 
 def test_a_lost_lease_is_taken_up_again_and_nothing_is_lost(arrive: Callable[..., Desk]) -> None:
@@ -114,7 +117,7 @@ def test_a_name_is_shown_as_text(arrive: Callable[..., Desk]) -> None:
 
 def test_gradios_events_know_who_asks(arrive: Callable[..., Desk], team: Server) -> None:
     said = "#ws-release-told textarea, #ws-release-told input"
-    for name, answer in (("ann", "does not allow this: make releases"), ("cur", "2 samples of 2 images are frozen")):
+    for name, answer in (("ann", "does not allow this: make releases"), ("cur", r"\d samples of \d images are frozen")):
         page = arrive(name).page
         page.get_by_role("tab", name="Releases").click()
         page.locator("#ws-release-states input").last.check()  # samples of any state
