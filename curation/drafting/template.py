@@ -62,7 +62,9 @@ class TemplateDrafter:
         world = World(scene)
         found = list(islice(_varied(questions(world, reasoning_type, depth)), n))
         if not found:
-            return _declined(f"no {reasoning_type.value} question of depth {depth} is certain to mean the target alone")
+            more = "" if scene.others else "; the more of the picture is labelled, the more there is to ask"
+            reason = f"no {reasoning_type.value} question of depth {depth} is certain to mean the target alone{more}"
+            return _declined(reason)
         key = self.prompt_hash(reasoning_type, depth, n)
         drafts = [self._draft(world, expression, frame, reasoning_type, key) for frame, expression in enumerate(found)]
         return Drafted(drafts=tuple(drafts))
@@ -102,7 +104,8 @@ def questions(world: World, kind: ReasoningType, depth: int) -> Iterator[Express
     for expression in islice(_candidates(world, kind, depth), MOST_TRIED):
         if steps(expression) != depth or world.value(expression) != world.target or _repeats(expression):
             continue
-        if any(world.value(other) == world.target for other in shorter(expression)):
+        # "The thing in this picture" is no question, even where nothing but the target is labelled.
+        if any(world.value(other) == world.target for other in shorter(expression) if other != All()):
             continue
         if not _leaks(world, expression):
             yield expression

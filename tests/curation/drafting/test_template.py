@@ -154,6 +154,18 @@ def test_a_purpose_that_one_label_serves_is_asked_in_one_step() -> None:
     assert draft.label == "umbrella"
 
 
+def test_of_a_thing_that_is_labelled_alone_its_purpose_may_be_asked_and_nothing_else() -> None:
+    alone = scene(thing("umbrella", 10, 10, 60, 40, target=True))
+    assert [draft.text for draft in drafts(alone, PURPOSE, 1)] == [
+        "Which is the thing in this picture that keeps the rain off whoever walks below?"
+    ]
+    for kind in (COMPARING, COMPOSED):
+        assert [drafts(alone, kind, depth) for depth in (1, 2, 3, 4)] == [()] * 4
+    done = TemplateDrafter().draft(NO_PIXELS, alone, reasoning_type=COMPARING, depth=1, n=3)
+    assert done.problem is not None
+    assert done.problem.reason.endswith("the more of the picture is labelled, the more there is to ask")
+
+
 def test_a_second_thing_that_serves_the_purpose_takes_a_second_step() -> None:
     """Two cups, 90 pixels apart; the leftmost of all things is the fork, so each of the steps is needed."""
     table = scene(thing("cup", 40, 40, 60, 60, target=True), thing("cup", 130, 40, 150, 60), thing("fork", 0, 0, 9, 9))
