@@ -6,11 +6,12 @@ the export, and its row groups are written as they fill.
 """
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -71,6 +72,36 @@ COLUMNS: dict[str, Column] = {
 }
 
 
+class _Sink(io.RawIOBase):
+    """A file for Arrow to write to: what the disk refuses is kept for later.
+
+    An error within a write, when pages end where their content says so, makes Arrow end the whole process.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if self._error is None:
+            try:
+                return self._file.write(data)
+            except OSError as error:
+                self._error = error
+        return len(data)
+
+    def tell(self) -> int:
+        return 0  # asked once, in the beginning
+
+    def check(self) -> None:
+        """Raise what the disk has refused."""
+        if self._error is not None:
+            raise self._error
+
+
 class ParquetWriter:
     """The format ``hf``; ``shard_bytes`` and ``group_bytes`` bound a file, by estimate, and a row group."""
 
@@ -117,11 +148,14 @@ class ParquetWriter:
         path = folder / FOLDER / f"{part.name}.parquet"
         path.parent.mkdir(exist_ok=True)
         with path.open("wb") as file:
-            with pq.ParquetWriter(file, schema, **_storage(schema)) as out:
+            sink = _Sink(file)
+            with pq.ParquetWriter(sink, schema, **_storage(schema)) as out:
                 for group in _groups((self._plain(row, losses) for row in rows), self.group_bytes):
                     out.write_table(pa.Table.from_pylist(group, schema=schema))
+                    sink.check()
                     written += len(group)
                     del group  # before the next one fills
+            sink.check()
             file.flush()
             os.fsync(file.fileno())
         return written, losses

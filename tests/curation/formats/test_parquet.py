@@ -26,6 +26,7 @@ from whyseg.curation.images import inspect
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Mask, Sample
+from whyseg.schemas.errors import StoreUnavailable
 from whyseg.schemas.revision import Review
 
 ORDER = (
@@ -149,6 +150,21 @@ def test_row_groups_are_written_as_they_fill(workspace: Workspace, tmp_path: Pat
     export(workspace, "v1", tmp_path / "out", writer)
     groups = sum(pq.ParquetFile(path).num_row_groups for path in (tmp_path / "out" / "data").iterdir())
     assert groups == len(items)
+
+
+def test_a_full_disk_is_an_error_and_no_end_of_the_process(tmp_path: Path) -> None:
+    # A picture of 1.5 MB is more than a page holds: Arrow then writes while it cuts, and ends the process on an error.
+    with released(tmp_path / "w", 1, size=(700, 700)) as workspace:
+
+        class Full(ParquetWriter):
+            def write(self, part: Part, rows: Iterator[Any], folder: Path) -> tuple[int, list[Any]]:
+                (folder / "data").mkdir()
+                (folder / "data" / f"{part.name}.parquet").symlink_to("/dev/full")
+                return super().write(part, rows, folder)
+
+        with pytest.raises(StoreUnavailable, match="No space left"):
+            export(workspace, "v1", tmp_path / "out", Full())
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_columns_are_spelled_as_every_version_of_datasets_reads_them() -> None:
