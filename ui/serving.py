@@ -22,7 +22,7 @@ from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.server import build_server
 
-NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 GRACE = 2  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
 
 
@@ -73,7 +73,7 @@ def allowed_hosts(host: str, names: Sequence[str], *, team: bool) -> tuple[str, 
     machine's without a name, and for what is no name.
     """
     for name in names:
-        if not NAME.fullmatch(name):
+        if not NAME.fullmatch(name) and not _is_address(name):
             raise UsageError(f"--name takes a host's name or address alone, such as team.example, got {name!r}")
     if not _is_loopback(host):
         if not team:
@@ -93,6 +93,14 @@ def make_logins(workspace: Workspace) -> Logins:
     if all(user.disabled for user in users.list()):
         raise UsageError("--team needs users: whyseg users add NAME --role curator")
     return Logins(users, Sessions(database))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:
