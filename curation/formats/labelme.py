@@ -152,7 +152,11 @@ def _picture(
     path, embedded = _image_path(file, data["imagePath"]), data.get("imageData")
     if embedded is not None and not isinstance(embedded, str):
         raise RefusedInput(file.name, f"'imageData' is a text or null, got {shown(embedded)}")
-    beside = listing.get(path)
+    if path is None and not embedded:
+        reason = f"imagePath {shown(data['imagePath'])} leads out of its folder, beyond what is imported"
+        raise RefusedInput(file.name, reason)
+    beside = listing.get(path) if path else None
+    path = path or PureWindowsPath(data["imagePath"]).name or file.name
     if beside is not None:
         pictures.add(beside.name)
         content = beside.read(None)
@@ -174,15 +178,19 @@ def _picture(
     return picture
 
 
-def _image_path(file: File, value: Any) -> str:
-    """Return where in the source the picture lies; raises ``RefusedInput`` for paths that lead elsewhere."""
+def _image_path(file: File, value: Any) -> str | None:
+    """Return where in the source the picture lies; None for paths that lead out of it.
+
+    labelme writes the way from the JSON to the picture: "../images/a.jpg" where the two have folders of their own.
+    """
     if not isinstance(value, str) or not value or "\0" in value:
         raise RefusedInput(file.name, f"'imagePath' is a file's name, got {shown(value)}")
     windows = PureWindowsPath(value)  # labelme on Windows writes backslashes
     path = PurePosixPath(windows.as_posix())
-    if path.is_absolute() or windows.drive or ".." in path.parts:
-        raise RefusedInput(file.name, f"imagePath {shown(value)} leads out of its folder; pictures lie beside or below")
-    return posixpath.join(posixpath.dirname(file.name), str(path))
+    if path.is_absolute() or windows.drive:
+        return None
+    found = posixpath.normpath(posixpath.join(posixpath.dirname(file.name), str(path)))
+    return None if found == ".." or found.startswith("../") else found
 
 
 def _decoded(name: str, what: str, text: str) -> bytes:

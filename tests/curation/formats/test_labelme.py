@@ -214,6 +214,24 @@ def test_files_without_targets_and_of_others_are_ignored(workspace: Workspace, t
     assert (workspace.store.images(), list(workspace.blobs.keys())) == ([], [])
 
 
+def test_a_path_may_go_up_within_the_source_and_further_only_where_the_file_holds_its_picture(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    inside = base64.b64encode(encoded(pixels(6, 8, seed=2))).decode()
+    files = {
+        "images/a.png": PICTURE,
+        "json/a.json": labelme(shape("a", SQUARE), path="../images/a.png"),
+        "json/b.json": labelme(shape("b", SQUARE), path="..\\..\\..\\x\\b.png", imageData=inside),
+        "json/c.json": labelme(shape("c", SQUARE), path="D:\\x\\c.png", imageData=inside),
+        "json/d.json": labelme(shape("d", SQUARE), path="../../secret.png"),
+    }
+    (tmp_path / "secret.png").write_bytes(PICTURE)
+    report = taken(workspace, tmp_path, files)
+    assert [refusal.file for refusal in report.refused] == ["json/d.json"]
+    names = [workspace.store.image(sample.image_id).file_name for sample in samples(workspace)]
+    assert names == ["images/a.png", "b.png", "b.png"]  # c.json's picture is the one that b.json brought
+
+
 CUP = shape("cup", SQUARE)
 BROKEN: dict[str, tuple[bytes, str]] = {
     "no json": (b"\x00", "no valid JSON"),
