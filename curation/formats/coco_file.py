@@ -162,9 +162,10 @@ def _picture(entry: Any, licenses: dict[Key, str], whole: Split | None) -> Pictu
 def _size(height: Any, width: Any) -> tuple[int, int] | None:
     if height is None and width is None:
         return None
-    if not all(type(side) is int and 0 < side < 2**31 for side in (height, width)):
+    sides = [int(side) if isinstance(side, float) and side.is_integer() else side for side in (height, width)]
+    if not all(type(side) is int and 0 < side < 2**31 for side in sides):
         raise _Bad("an image's height and width are whole numbers of pixels")
-    return height, width
+    return sides[0], sides[1]
 
 
 def _licenses(entries: list[Any]) -> dict[Key, str]:
@@ -239,7 +240,9 @@ def _annotation(entry: Any, categories: dict[Key, str | None]) -> tuple[Annotati
     label = categories[category]
     if label is None:
         raise _Bad(f"{where}its category {category} has no name, or several")
-    if type(crowd) not in (int, bool) or crowd not in (0, 1):
+    if crowd is None:
+        crowd = 0
+    if type(crowd) not in (int, bool, float) or crowd not in (0, 1):  # tools that write tables make floats of numbers
         raise _Bad(f"{where}iscrowd is 0 or 1, got {repr(crowd)[:40]}")
     sample, instance = entry.get("sample_id"), entry.get("instance_id")
     return (

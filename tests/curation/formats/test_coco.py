@@ -301,6 +301,18 @@ def test_a_segmentation_that_is_none_is_refused_and_the_rest_goes_on(
     assert verify.verify(workspace) == []
 
 
+def test_numbers_may_be_floats_and_a_crowd_null_as_tools_that_write_tables_make_them(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    data = document([annotation(1, [SQUARE], iscrowd=0.0), annotation(2, [SQUARE], iscrowd=None)])
+    data["annotations"].append(annotation(3, [TRIANGLE], iscrowd=1.0))
+    data["images"][0] |= {"id": 1.0, "height": float(HEIGHT), "width": float(WIDTH)}
+    report = import_coco(workspace, folder(tmp_path / "in", data), author="ann")
+    [sample] = samples(workspace)
+    assert (report.refused, [one.source_id for one in sample.instances]) == ((), ["1", "2"])
+    assert sample.ignore is not None
+
+
 def test_outlines_of_less_than_three_points_are_left_out_with_a_finding(workspace: Workspace, tmp_path: Path) -> None:
     parts = [[1, 1, 5, 5], SQUARE, [3, 3], [*TRIANGLE, 7]]
     report = take(workspace, tmp_path / "in", [annotation(1, parts)])
