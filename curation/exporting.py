@@ -303,7 +303,7 @@ def _boot() -> str:
 
 def _finished(out: Path, key: str) -> ExportReport | None:
     """Return the report of the export that a folder holds; None where there is nothing yet."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not os.path.lexists(out) or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
         first, *losses = (out / REPORT).read_text("utf-8").removesuffix("\n").split("\n")

@@ -143,9 +143,10 @@ def test_an_empty_folder_is_taken_and_one_with_other_content_is_refused(workspac
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
     Releases(workspace).create("v2", author="ann", states="any")
     other_release = ("v2", tmp_path / "empty")
-    for name, out in (("v1", tmp_path / "full"), ("v1", tmp_path / "file"), other_release):
+    for name, out in (*(("v1", tmp_path / name) for name in ("full", "file", "link")), other_release):
         with pytest.raises(UsageError, match="holds something else"):
             export(workspace, name, out, Lines())
     assert names(tmp_path / "full") == ["mine.txt"]
