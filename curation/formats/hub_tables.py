@@ -4,6 +4,7 @@ Files are read by pyarrow a few rows at a time, so that memory does not grow wit
 streamed. Links that leave the folder are refused, but for those into the blobs of the Hub's own cache.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -56,7 +57,8 @@ def tables_of(source: str | Path, revision: str | None = None) -> tuple[list[Tab
 
 def _on_disk(source: Path) -> tuple[list[Table], list[Refusal]]:
     root = source if source.is_dir() else source.parent
-    paths = sorted(path for path in _below(source) if path.suffix in _SUFFIXES) if source.is_dir() else [source]
+    found = sorted(path for path in _below(source) if path.suffix in _SUFFIXES) if source.is_dir() else [source]
+    paths = [path for path in found if path == source or not _left_behind(path)]
     tables, refused = list[Table](), list[Refusal]()
     for path in paths:
         name = path.relative_to(root).as_posix()
@@ -78,6 +80,15 @@ def _below(folder: Path) -> Iterator[Path]:
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(here, name) for name in names if not name.startswith("."))
+
+
+def _left_behind(path: Path) -> bool:
+    """Tell whether a file beside a saved dataset is none of its data, such as what ``Dataset.map`` keeps there."""
+    try:
+        state = json.loads((path.parent / "state.json").read_text("utf-8"))
+        return path.suffix == ".arrow" and path.name not in [one["filename"] for one in state["_data_files"]]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # it does not say
+        return False
 
 
 def _require_within(path: Path, root: Path, name: str) -> None:

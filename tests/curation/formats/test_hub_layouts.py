@@ -404,6 +404,20 @@ def test_a_folder_of_save_to_disk_is_read(workspace: Workspace, tmp_path: Path) 
     assert {sample.split for sample in samples(workspace)} == {"validation"}
 
 
+def test_what_map_has_left_in_a_saved_dataset_is_none_of_its_data(workspace: Workspace, tmp_path: Path) -> None:
+    from datasets import Dataset, load_from_disk
+
+    row = question(mask=bits("##..", "##..", "...."))
+    Dataset.from_list([row]).save_to_disk(tmp_path / "in")
+    load_from_disk(tmp_path / "in").map(lambda row: {"length": len(row["text"])}, remove_columns=["mask"])
+    assert len(list((tmp_path / "in").glob("*.arrow"))) == 2
+    assert import_hf(workspace, tmp_path / "in", author="ann").added == 1
+    for broken in ("[" * 100_000, "{}", "[1]", '{"_data_files": [1]}'):  # then all files count
+        (tmp_path / "in" / "state.json").write_text(broken)
+        with pytest.raises(UsageError, match="no known layout"):
+            import_hf(workspace, tmp_path / "in", author="ann")
+
+
 def test_what_grpo_writes_comes_in_with_its_masks_but_not_beside_the_same_samples(
     workspace: Workspace, made: Path, tmp_path: Path
 ) -> None:
