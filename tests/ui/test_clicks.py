@@ -162,5 +162,7 @@ def test_the_server_says_what_it_is(client: TestClient, workspace: Any) -> None:
         "workspace": str(workspace.path.resolve()),
         "segmenter": {"name": "fake", "model": "fake/discs", "reason": "a test"},
         "user": "local",
+        "role": "curator",
+        "team": False,
     }
     assert client.get("/healthz").json() == {"status": "ok"}

@@ -53,6 +53,7 @@ def bodies(shown: Any) -> dict[str, Any]:
     return {
         "/api/v1/samples": {"image_id": image},
         "/api/v1/samples/{sample_id}": {"edit": "e", "parent": shown["revision"], "sample": sample},
+        "/api/v1/samples/{sample_id}/drafts": {"reasoning_type": "commonsense", "depth": 1, "n": 2},
         "/api/v1/samples/{sample_id}/submit": {"parent": shown["revision"]},
         "/api/v1/samples/{sample_id}/review": {
             "id": "r",
