@@ -23,6 +23,7 @@ from whyseg.schemas import Instance, Mask, Release, ReleaseItem
 VERSION = "5.5.0"  # of labelme, whose fields these are; from 5.3 on it knows masks
 NAMELESS = "object"  # the label of instances without one
 IGNORE = "__ignore__"
+MOST_PARTS = 100  # of a mask: with more, polygons take megabytes, and nobody edits them by hand
 
 
 def written_label(instance: Instance) -> str:
@@ -86,31 +87,34 @@ def _shapes(row: Row) -> tuple[list[dict[str, Any]], list[Loss]]:
         if one.label and label != one.label:
             what = f"the label {one.label!r} is written as {label!r}, for it would mark pixels to ignore"
             losses.append(Loss(sample_id=sample.id, what=what))
-        found, drawn = _drawn(one.mask, label, one.id)
+        found, why = _drawn(one.mask, label, one.id)
         shapes += found
-        if not drawn:
-            losses.append(Loss(sample_id=sample.id, what=f"instance {one.id} is a mask: no polygon gives its pixels"))
+        if why:
+            losses.append(Loss(sample_id=sample.id, what=f"instance {one.id} is a mask: {why}"))
     if sample.ignore is not None:
-        found, drawn = _drawn(sample.ignore, IGNORE, None)
+        found, why = _drawn(sample.ignore, IGNORE, None)
         shapes += found
-        if not drawn:
-            losses.append(Loss(sample_id=sample.id, what="the ignore region is a mask: no polygon gives its pixels"))
+        if why:
+            losses.append(Loss(sample_id=sample.id, what=f"the ignore region is a mask: {why}"))
     return shapes, losses
 
 
-def _drawn(mask: Mask, label: str, group: int | None) -> tuple[list[dict[str, Any]], bool]:
-    """Return the shapes of a mask, and whether they are polygons."""
+def _drawn(mask: Mask, label: str, group: int | None) -> tuple[list[dict[str, Any]], str]:
+    """Return the shapes of a mask, and why they are no polygons; nothing where they are."""
     patch = cut(mask)
     rings = trace_pixels(patch)
     if not rings:
-        return [], True
-    if merged([paint("polygon", ring.astype(np.float64), mask.size) for ring in rings]).same(patch):
-        return [_shape(label, group, "polygon", ring) for ring in rings], True
+        return [], ""
+    why = f"it has {len(rings)} parts" if len(rings) > MOST_PARTS else "no polygon gives its pixels"
+    if len(rings) <= MOST_PARTS:
+        painted = [paint("polygon", ring.astype(np.float64), mask.size) for ring in rings]
+        if merged(painted).same(patch):
+            return [_shape(label, group, "polygon", ring) for ring in rings], ""
     height, width = patch.pixels.shape
     corners = [[patch.left, patch.top], [patch.left + width - 1, patch.top + height - 1]]
     png = cv2.imencode(".png", patch.pixels.astype(np.uint8))[1].tobytes()
     shape = _shape(label, group, "mask", np.array(corners, np.int32))
-    return [{**shape, "mask": base64.b64encode(png).decode()}], False
+    return [{**shape, "mask": base64.b64encode(png).decode()}], why
 
 
 def _shape(label: str, group: int | None, kind: str, points: IntArray) -> dict[str, Any]:

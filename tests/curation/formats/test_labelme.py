@@ -392,6 +392,25 @@ def test_a_mask_that_no_polygon_gives_is_written_as_a_mask_and_named(
     assert json.loads(file.read_text())["shapes"][0]["points"] == [[1, 1], [7, 5]]
 
 
+def test_a_mask_of_many_parts_is_written_as_a_mask_and_named(tmp_path: Path) -> None:
+    # Every other pixel of every other row: 10 × 10 parts of 20 × 20 pixels are still polygons, 10 × 11 parts are not.
+    data = encoded(pixels(20, 22))
+    hundred, more = np.zeros((20, 22), bool), np.zeros((20, 22), bool)
+    hundred[::2, :20:2], more[::2, ::2] = True, True
+    instances = (instance(1, Mask.encode(hundred)), instance(2, Mask.encode(more)))
+    image = inspect(data, "a.png")
+    sample = Sample.start(image.id, (20, 22), source="images", source_record="0", instances=instances)
+    with filled(tmp_path / "w", [(data, [sample])]) as workspace:
+        report = written(workspace, tmp_path / "out")
+    assert [loss.what for loss in report.losses] == ["instance 2 is a mask: it has 110 parts"]
+    (file,) = (tmp_path / "out").rglob("*.json")
+    kinds = [shape["shape_type"] for shape in json.loads(file.read_text())["shapes"]]
+    assert kinds == ["polygon"] * 100 + ["mask"]
+    with Workspace.create(tmp_path / "b") as there:
+        assert import_labelme(there, tmp_path / "out", author="ben").notes == ()
+        assert Releases(there).create("r", author="ben", states="any").hash == report.hash
+
+
 def test_a_label_that_says_ignore_and_a_picture_written_anew_are_named(tmp_path: Path) -> None:
     data = turned(pixels(6, 8), 6, "PNG")
     cup = ringed(data).instances[0].model_copy(update={"label": "ignored sign"})
