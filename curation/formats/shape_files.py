@@ -17,7 +17,7 @@ from whyseg.schemas.errors import InvalidRecord, RefusedInput
 from whyseg.schemas.prompt import FARTHEST
 
 MAX_JSON_BYTES = 2**28  # a picture of 190 MB within it fits
-MAX_SHAPES = 20_000
+MAX_SHAPES = 200_000
 MAX_WORK = 2**33  # pixels that a file's shapes may span together; painting them takes a minute
 _ENCODINGS = ("utf-8-sig", "cp1252")  # the second for files written on Windows, as LISA reads them
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")

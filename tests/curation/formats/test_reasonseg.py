@@ -277,8 +277,8 @@ def test_each_bad_file_is_one_refusal_that_names_it_and_the_rest_comes_in(worksp
 
 
 def test_more_shapes_or_pixels_than_any_picture_needs_are_refused(workspace: Workspace, tmp_path: Path) -> None:
-    files = {"a.jpg": PICTURE, "a.json": lisa([shape([])] * 20_001)}
-    assert "over the limit of 20000" in taken(workspace, tmp_path, files).refused[0].reason
+    files = {"a.jpg": PICTURE, "a.json": lisa([shape([])] * 200_001)}
+    assert "over the limit of 200000" in taken(workspace, tmp_path, files).refused[0].reason
     far = [[0, -1e7], [8, -1e7], [8, 1e7]]
     report = taken(workspace, tmp_path, {"a.json": lisa([shape(far)] * 1000)})
     assert "pixels together, over the limit" in report.refused[0].reason
