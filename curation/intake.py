@@ -13,7 +13,7 @@ from whyseg.curation.images import examine, printable
 from whyseg.curation.sources import Refusal
 from whyseg.curation.times import now
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Finding, Image, Sample, content_hash
+from whyseg.schemas import Finding, Image, Sample, Split, content_hash
 from whyseg.schemas.errors import NotFound, UsageError
 from whyseg.schemas.record import Record
 
@@ -123,15 +123,16 @@ class Intake:
         except NotFound:
             return None
 
-    def picture(self, data: bytes, name: str, *, license: str | None = None) -> Picture:
+    def picture(self, data: bytes, name: str, *, license: str | None = None, split: Split | None = None) -> Picture:
         """Return a picture from its file's bytes; it is decoded in full unless it is known already.
 
-        ``license``: what the source says of this picture. Raises ``RefusedImage``.
+        ``license``: what the source says of this picture; ``split``: where a release had it, for it to stay there.
+        Raises ``RefusedImage``.
         """
         if known := self.known_image(data):
             return Picture(known, data)
         image, notes = examine(data, name)
-        return Picture(image.model_copy(update={"license": license or self.license}), data, notes)
+        return Picture(image.model_copy(update={"license": license or self.license, "split": split}), data, notes)
 
     def take(self, file: str, picture: Picture, samples: Sequence[Sample], remarks: Sequence[Remark] = ()) -> None:
         """Take in a picture with its samples; those that are known, here or in the workspace, are skipped.

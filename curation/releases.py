@@ -12,7 +12,7 @@ from whyseg.curation.fingerprints import fingerprints
 from whyseg.curation.rows import revision_of
 from whyseg.curation.similarity import groups, links
 from whyseg.curation.splits import assign_splits
-from whyseg.curation.tables import ReleaseItemRow, ReleaseRow, RevisionRow, SampleRow
+from whyseg.curation.tables import ImageRow, ReleaseItemRow, ReleaseRow, RevisionRow, SampleRow
 from whyseg.curation.times import now, stamp
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Release, ReleaseItem, Revision, Split, release_hash
@@ -179,20 +179,25 @@ def _require_new(name: str, known: set[str]) -> None:
 
 
 def _former(session: Session) -> dict[str, Split]:
-    """Return the split that each image has in the releases that are there."""
-    found = session.execute(select(ReleaseItemRow.image_id, ReleaseItemRow.split).distinct())
-    return {row.image_id: row.split for row in found}
+    """Return the split that each image has in the releases that are there, or had in one that it was imported from."""
+    split = _json(session, ImageRow.body)["split"].as_string()
+    brought: Any = session.execute(select(ImageRow.id, split).where(split.is_not(None)))
+    found: Any = session.execute(select(ReleaseItemRow.image_id, ReleaseItemRow.split).distinct())
+    return {**dict(map(tuple, brought)), **dict(map(tuple, found))}
 
 
 def _newest(session: Session, states: States) -> list[_Newest]:
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    body: Any = type_coerce(RevisionRow.body, JSON) if sqlite else cast(RevisionRow.body, JSON)
-    given = body["split"].as_string()
+    given = _json(session, RevisionRow.body)["split"].as_string()
     found = select(SampleRow.id, SampleRow.image_id, SampleRow.head, RevisionRow.content, given)
     found = found.join(RevisionRow, RevisionRow.id == SampleRow.head).order_by(SampleRow.id)
     if states == "accepted":
         found = found.where(SampleRow.state == State.ACCEPTED.value)
     return [_Newest(*row) for row in session.execute(found)]
+
+
+def _json(session: Session, body: Any) -> Any:
+    """Return a column of JSON texts as JSON."""
+    return type_coerce(body, JSON) if session.get_bind().dialect.name == "sqlite" else cast(body, JSON)
 
 
 def _frozen(newest: _Newest, split: Split) -> ReleaseItem:

@@ -12,6 +12,7 @@ from whyseg.schemas.draft import Scene as Scene
 from whyseg.schemas.draft import SceneObject as SceneObject
 from whyseg.schemas.draft import Usage as Usage
 from whyseg.schemas.image import Image as Image
+from whyseg.schemas.image import Split as Split
 from whyseg.schemas.mask import Mask as Mask
 from whyseg.schemas.mask import union as union
 from whyseg.schemas.prompt import Box as Box
@@ -38,7 +39,6 @@ from whyseg.schemas.sample import QueryOrigin as QueryOrigin
 from whyseg.schemas.sample import ReasoningType as ReasoningType
 from whyseg.schemas.sample import Ring as Ring
 from whyseg.schemas.sample import Sample as Sample
-from whyseg.schemas.sample import Split as Split
 from whyseg.schemas.sample import sample_id as sample_id
 from whyseg.schemas.sample import source_key as source_key
 from whyseg.schemas.user import Role as Role

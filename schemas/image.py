@@ -1,11 +1,12 @@
 """An image: its content's hash, and the size of the upright picture."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from whyseg.schemas.record import Record
 
+Split = Literal["train", "validation", "test"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -24,6 +25,7 @@ class Image(Record):
     byte_size: Annotated[int, Field(ge=1)]
     file_name: str  # of the first file that brought it
     license: str | None = None
+    split: Split | None = None  # that it had in a release elsewhere, and keeps
 
     @property
     def size(self) -> tuple[int, int]:

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from whyseg.schemas.canonical import content_hash
-from whyseg.schemas.image import Sha256
+from whyseg.schemas.image import Sha256, Split
 from whyseg.schemas.record import Record, Utc
-from whyseg.schemas.sample import Split
 
 RELEASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

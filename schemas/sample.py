@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from whyseg.schemas.canonical import canonical_json, content_hash
 from whyseg.schemas.errors import InvalidRecord, SizeMismatch
-from whyseg.schemas.image import Sha256
+from whyseg.schemas.image import Sha256, Split
 from whyseg.schemas.mask import Mask, Side, union
 from whyseg.schemas.prompt import Prompt
 from whyseg.schemas.record import Record
@@ -52,9 +52,6 @@ def as_reasoning_type(name: object) -> object:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-
-
-Split = Literal["train", "validation", "test"]
 
 
 class QueryOrigin(Record):

@@ -113,7 +113,8 @@ def _take(intake: Intake, file: CocoFile, entry: Entry, pictures: PictureFolder,
     packed = file.samples.get(entry.id, {})
     try:
         name = entry.original_name or entry.file_name
-        picture = intake.picture(pictures.read(entry.file_name), name, license=entry.license)
+        split = entry.split if packed else None
+        picture = intake.picture(pictures.read(entry.file_name), name, license=entry.license, split=split)
         if entry.size not in (None, picture.image.size):
             raise SizeMismatch(f"the entry of image {entry.id}", picture.image.size, entry.size or (0, 0))
     except RefusedInput as error:

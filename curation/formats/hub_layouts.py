@@ -106,7 +106,7 @@ def _rows(table: Table) -> Iterator[Row]:
 
 
 def _read_own(intake: Intake, row: Row, split: Split | None) -> tuple[Picture, Sample, list[Remark]]:
-    return read_own(intake, row, SOURCE)
+    return read_own(intake, row, SOURCE, split)
 
 
 def _read_evaluation(intake: Intake, row: Row, split: Split | None) -> tuple[Picture, Sample, list[Remark]]:

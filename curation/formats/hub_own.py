@@ -10,23 +10,24 @@ from typing import Any
 from whyseg.curation.formats import own
 from whyseg.curation.formats.hub_rows import Row, rle_mask
 from whyseg.curation.intake import Intake, Picture, Remark
-from whyseg.schemas import Image, Instance, Mask, Sample, sample_id, source_key, union
+from whyseg.schemas import Image, Instance, Mask, Sample, Split, sample_id, source_key, union
 from whyseg.schemas.errors import InvalidRecord, RefusedInput
 
 _PLAIN = ("no_target", "reasoning_type", "depth", "hops")
 
 
-def read_own(intake: Intake, row: Row, source: str) -> tuple[Picture, Sample, list[Remark]]:
+def read_own(intake: Intake, row: Row, source: str, split: Split | None) -> tuple[Picture, Sample, list[Remark]]:
     """Return a row's picture and sample, and what did not come back as it was.
 
-    ``source``: of samples whose row does not say it. Raises ``RefusedInput`` and ``InvalidRecord`` for broken rows.
+    ``source``: of samples whose row does not say it; ``split``: where the release had them. Raises
+    ``RefusedInput`` and ``InvalidRecord`` for broken rows.
     """
     provenance = row.get("provenance")
     provenance = provenance if isinstance(provenance, dict) else {}
     data, path = row.picture("image")
     name = provenance.get("file_name")
     name = name if isinstance(name, str) and name else path or f"{row.text('image_id') or row.name}"
-    picture = intake.picture(data, name, license=row.license())
+    picture = intake.picture(data, name, license=row.license(), split=split)
     size = picture.image.size
     row.require_size(size)
     cells = row.get("instances") or []

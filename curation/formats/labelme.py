@@ -104,7 +104,7 @@ def _take(intake: Intake, file: File, listing: Listing, pictures: set[str], grou
             hint = "; LISA's come in with: whyseg import reasonseg" if "text" in data else ""
             raise RefusedInput(file.name, f"no file of labelme's, which hold 'shapes' and 'imagePath'{hint}")
         packed = packed_in(data)
-        picture = _picture(intake, file, data, packed, listing, pictures)
+        picture = _picture(intake, file, data, packed, listing, pictures, split)
         drawing = _drawing(data, picture.image.size)
         if packed is not None:
             sample, remarks = _ours(packed, picture.image, drawing)
@@ -144,6 +144,7 @@ def _picture(
     packed: dict[str, Any] | None,
     listing: Listing,
     pictures: set[str],
+    split: Split | None,
 ) -> Picture:
     """Return the picture that a file speaks of; raises ``RefusedInput`` where it is missing or not what the file says.
 
@@ -166,7 +167,7 @@ def _picture(
         raise RefusedInput(file.name, f"its picture {printable(path)} is missing, and 'imageData' is empty")
     name, license = picture_of(packed)
     try:
-        picture = intake.picture(content, name or path, license=license)
+        picture = intake.picture(content, name or path, license=license, split=split if packed else None)
     except RefusedInput as error:
         raise RefusedInput(file.name, f"its picture {printable(path)}: {error.reason}") from error
     size = picture.image.size

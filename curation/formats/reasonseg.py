@@ -39,7 +39,7 @@ from whyseg.curation.sources import File, Listing, Refusal
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Image, Instance, Mask, Origin, Query, QueryOrigin, Release, ReleaseItem, Sample, source_key
 from whyseg.schemas.errors import InvalidRecord, RefusedInput
-from whyseg.schemas.sample import Split
+from whyseg.schemas.image import Split
 
 SOURCE = "reasonseg"
 _FOLDERS: dict[Split, str] = {"train": "train", "validation": "val", "test": "test"}
@@ -100,11 +100,12 @@ def _take(intake: Intake, file: File, listing: Listing, pictures: set[str], home
             raise RefusedInput(file.name, f"its picture {stem}.jpg is missing beside it, under any suffix")
         packed = packed_in(data)
         name, license = picture_of(packed)
+        split = split_of([home, *PurePosixPath(file.name).parts[:-1]])
         try:
-            picture = intake.picture(beside.read(None), name or beside.name, license=license)
+            kept = split if packed else None
+            picture = intake.picture(beside.read(None), name or beside.name, license=license, split=kept)
         except RefusedInput as error:
             raise RefusedInput(file.name, f"its picture {beside.name}: {error.reason}") from error
-        split = split_of([home, *PurePosixPath(file.name).parts[:-1]])
         sample, remarks = _sample(data, packed, picture.image, printable(file.name)[:1000], split)
     except RefusedInput as error:
         intake.refuse(error.name, error.reason)

@@ -106,7 +106,8 @@ def test_what_hf_writes_comes_back_as_the_same_release_elsewhere(
         assert Releases(there).create("r", author="ben", states="any").hash == release.hash
         for data, _ in pictures:
             key = inspect(data, "a.png").id
-            assert there.store.image(key) == here.store.image(key)
+            record = there.store.image(key)  # but for the split, which it brings along
+            assert record.model_copy(update={"split": None}) == here.store.image(key)
         assert import_hf(there, path / "out", author="ben").added == 0
     shutil.rmtree(path)
 
