@@ -4,6 +4,7 @@ It is made beside its place under a hidden name and moved there when it is compl
 the next one goes on with it.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,6 +94,9 @@ def _bring(source: Path, target: Path) -> bool:
         return target.samefile(source)
     if not source.exists():
         raise CorruptStore(f"image {source.name}: its file is missing; whyseg verify says what else is")
+    with source.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != source.name:
+            raise CorruptStore(f"image {source.name}: its file was changed; whyseg verify says what else was")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)

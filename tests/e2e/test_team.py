@@ -56,6 +56,7 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+@pytest.mark.slow
 def test_two_people_never_work_on_one_sample(arrive: Callable[..., Desk]) -> None:
     ann = arrive("ann")
     mine = ann.page.evaluate("desk.id")
@@ -80,6 +81,7 @@ def test_two_people_never_work_on_one_sample(arrive: Callable[..., Desk]) -> Non
     assert authors[:2] == ["abe", "ann"]
 
 
+@pytest.mark.slow
 def test_next_passes_over_what_somebody_else_has(arrive: Callable[..., Desk]) -> None:
     ann, abe = arrive("ann"), arrive("abe")
     ids = [desk.page.evaluate("desk.id") for desk in (ann, abe)]
@@ -115,6 +117,7 @@ def test_a_name_is_shown_as_text(arrive: Callable[..., Desk]) -> None:
     expect(other.page.locator(".ws-stage .ws-bar")).to_contain_text(f"{HOSTILE} works on this sample")
 
 
+@pytest.mark.slow
 def test_gradios_events_know_who_asks(arrive: Callable[..., Desk], team: Server) -> None:
     said = "#ws-release-told textarea, #ws-release-told input"
     for name, answer in (("ann", "does not allow this: make releases"), ("cur", r"\d samples of \d images are frozen")):

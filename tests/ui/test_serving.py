@@ -140,6 +140,7 @@ def test_gradio_hands_out_no_file_of_the_workspace(server: ServerProcess, team: 
                 assert client.get(f"/app/gradio_api/{route}{path}").status_code in (403, 404)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_in_good_order(team: Path, number: signal.Signals) -> None:
     with (
