@@ -48,7 +48,8 @@ def open_review(make_desk: Callable[[], Desk], sample: str) -> Desk:
     page.get_by_label("Text", exact=True).fill(sample)
     page.keyboard.press("Enter")
     page.evaluate("window.review = window.page.reviewing()")
-    reviewer.wait(f"review.found?.sample.id === '{sample}' && !review.compare.drawing")
+    reviewer.wait(f"review.queue.ids.join() === '{sample}' && review.compare.newer?.id === '{sample}'")
+    reviewer.wait("review.compare.newer === review.found.sample && !review.compare.drawing")
     return reviewer
 
 
@@ -121,6 +122,24 @@ def test_a_reviewer_changes_a_sample_and_accepts_it_in_one_go(
     decided(reviewer, "Fixed and accepted")
     found = desk.api.get(f"/samples/{sample}").json()
     assert (found["state"], found["number"], found["sample"]["query"]["text"]) == ("accepted", 3, "what is fixed?")
+
+
+def test_what_a_reviewer_has_begun_stays_while_he_looks_elsewhere(
+    desk: Desk, make_desk: Callable[[], Desk], waiting: list[str]
+) -> None:
+    reviewer = open_review(make_desk, waiting[0])
+    page = reviewer.page
+    page.keyboard.press("4")
+    page.keyboard.press("c")
+    expect(page.get_by_label("Remark", exact=True)).to_be_focused()
+    page.keyboard.type("too wide")
+    page.get_by_role("tab", name="Browse").click()
+    with page.expect_response(lambda reply: reply.url.endswith("/reviews")):
+        page.get_by_role("tab", name="Review").click()
+    expect(page.get_by_label("Remark", exact=True)).to_have_value("too wide")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    decided(reviewer, "Rejected")
 
 
 def test_two_reviewers_do_not_decide_twice(desk: Desk, make_desk: Callable[[], Desk], waiting: list[str]) -> None:

@@ -40,7 +40,7 @@ export class ReviewPage {
             await this.queue.load();
             const wanted = this.found && this.queue.ids.includes(this.found.sample.id) ? this.found.sample.id : this.queue.ids[0];
             if (wanted) await this.open(wanted);
-            else this.#nothing();
+            else if (this.bar.root.hidden) this.#nothing(); // what was just decided is still said
         } catch (error) {
             this.#tell("error", explain(error), [["Try again", () => this.show()]]);
         }
@@ -54,11 +54,14 @@ export class ReviewPage {
             const known = this.picture?.id === found.sample.image_id, picture = known ? this.picture : await Picture.load(found.sample.image_id);
             if (ticket !== this.ticket) return void (known || picture.close());
             if (!known) this.picture?.close();
+            const same = this.found?.sample.id === id && this.found.revision === found.revision && this.found.state === found.state;
             Object.assign(this, { found, revisions, reviews, picture });
-            this.later.clear();
-            this.remarks.start(reviews);
             this.queue.mark(id);
-            this.bar.clear();
+            if (!same) { // else what the reviewer has begun stays
+                this.later.clear();
+                this.remarks.start(reviews);
+                this.bar.clear();
+            }
             await this.#compareWith(before(revisions, reviews)?.revision ?? null);
         } catch (error) {
             if (ticket === this.ticket) this.#tell("error", explain(error), [["Try again", () => this.open(id)]]);
