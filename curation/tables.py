@@ -122,6 +122,41 @@ class LeaseRow(Base):
     expires_at: Mapped[str]
 
 
+class AssignmentRow(Base):
+    """A sample that one person is to work on."""
+
+    __tablename__ = "assignments"
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    by: Mapped[str]
+    at: Mapped[str]
+
+
+class GoldRow(Base):
+    """An accepted sample that answers are measured against, as of one revision."""
+
+    __tablename__ = "golds"
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), primary_key=True)
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+    by: Mapped[str]
+    at: Mapped[str]
+
+
+class AnswerRow(Base):
+    """What makes a sample a blind answer to another; never updated, never deleted."""
+
+    __tablename__ = "answers"
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), primary_key=True)
+    original_id: Mapped[str] = mapped_column(ForeignKey("samples.id"))
+    original_revision: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    kind: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[str]
+    entry: Mapped[int]  # the audit log's newest number when it was handed out
+    __table_args__ = (UniqueConstraint("original_id", "user"),)
+
+
 class UserRow(Base):
     """Somebody who may sign in."""
 
@@ -156,3 +191,4 @@ class AuditRow(Base):
     detail: Mapped[str] = mapped_column(Text)
     previous: Mapped[str]
     hash: Mapped[str]
+    __table_args__ = (Index("audit_by_actor", "actor", "action", "number"),)

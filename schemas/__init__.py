@@ -1,5 +1,8 @@
 """What a record is: frozen values that go in and out of everything else."""
 
+from whyseg.schemas.answer import Answer as Answer
+from whyseg.schemas.answer import Assignment as Assignment
+from whyseg.schemas.answer import Gold as Gold
 from whyseg.schemas.canonical import canonical_json as canonical_json
 from whyseg.schemas.canonical import content_hash as content_hash
 from whyseg.schemas.draft import Critique as Critique
@@ -45,6 +48,8 @@ from whyseg.schemas.user import Role as Role
 from whyseg.schemas.user import User as User
 
 __all__ = [
+    "Answer",
+    "Assignment",
     "AuditEntry",
     "Box",
     "Comment",
@@ -53,6 +58,7 @@ __all__ = [
     "Drafted",
     "Fault",
     "Finding",
+    "Gold",
     "Head",
     "Image",
     "Instance",
