@@ -5,7 +5,7 @@ The stock image processor needs torchvision, whose wheels are tied to CUDA build
 the same pixels. Coordinates are multiplied by the square's side over the image's; the model adds SAM's half pixel.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,28 +64,61 @@ class Sam2Segmenter:
         fails, for instance for lack of GPU memory.
         """
         assert isinstance(embedding, Sam2Embedding)
-        inputs = self._encoded(prompt, embedding.size)
+        inputs = self._encoded([prompt], embedding.size)
         if previous is not None:
             inputs["input_masks"] = torch.from_numpy(previous)[None, None]
+        return self._decoded(embedding, inputs, lone=_lone(prompt) and previous is None)[0]
+
+    def propose_many(
+        self, embedding: Embedding, prompts: Sequence[Prompt], *, together: int = 16
+    ) -> list[list[Proposal]]:
+        """Answer many prompts on one image, each as `propose` does, in their order.
+
+        Prompts of one form (as many points, a box or none) run through the decoder ``together`` at once, each of which
+        takes some 40 MB with a decoder of SAM 2's size. Raises ``ModelFailed``.
+        """
+        assert isinstance(embedding, Sam2Embedding)
+        forms: dict[tuple[int, bool], list[int]] = {}
+        for number, prompt in enumerate(prompts):
+            forms.setdefault((len(prompt.points), prompt.box is not None), []).append(number)
+        found: dict[int, list[Proposal]] = {}
+        for numbers in forms.values():
+            lone = _lone(prompts[numbers[0]])
+            for start in range(0, len(numbers), together):
+                some = numbers[start : start + together]
+                inputs = self._encoded([prompts[number] for number in some], embedding.size)
+                found.update(zip(some, self._decoded(embedding, inputs, lone=lone), strict=True))
+        return [found[number] for number in range(len(prompts))]
+
+    def _decoded(
+        self, embedding: Sam2Embedding, inputs: dict[str, torch.Tensor], *, lone: bool
+    ) -> list[list[Proposal]]:
+        """Return each prompt's proposals, best predicted IoU first."""
         placed = {key: value.to(self.device) for key, value in inputs.items()}
         with self._running():
             features = [feature.float() for feature in embedding.features]
             logits, scores = decode_all(self.network, image_embeddings=features, **placed)
-            masks = logits[0, 0].clamp(-_CLAMP, _CLAMP).cpu().numpy()
-            given = scores[0, 0].cpu().numpy()
-        lone = len(prompt.points) == 1 and prompt.box is None and previous is None
+            masks = logits[0].clamp(-_CLAMP, _CLAMP).cpu().numpy()
+            given = scores[0].cpu().numpy()
         first = 1 if lone else 0  # mask 0 is for prompts that leave no doubt, the other three for a lone point
-        order = first + np.argsort(-given[first:], kind="stable")
-        return [LogitsProposal(float(np.clip(given[k], 0, 1)), masks[k], embedding.size) for k in order]
+        orders = first + np.argsort(-given[:, first:], axis=1, kind="stable")
+        return [
+            [LogitsProposal(float(np.clip(own[k], 0, 1)), mask[k], embedding.size) for k in order]
+            for mask, own, order in zip(masks, given, orders, strict=True)
+        ]
 
-    def _encoded(self, prompt: Prompt, size: tuple[int, int]) -> dict[str, torch.Tensor]:
+    def _encoded(self, prompts: Sequence[Prompt], size: tuple[int, int]) -> dict[str, torch.Tensor]:
+        """Return the decoder's inputs for prompts of one form."""
         scale = torch.tensor([self._side / size[1], self._side / size[0]])
         inputs = {}
-        if prompt.points:
-            inputs["input_points"] = torch.tensor([[[[point.x, point.y] for point in prompt.points]]]) * scale
-            inputs["input_labels"] = torch.tensor([[[int(point.positive) for point in prompt.points]]])
-        if box := prompt.box:
-            inputs["input_boxes"] = torch.tensor([[[box.x0, box.y0, box.x1, box.y1]]]) * scale.repeat(2)
+        if prompts[0].points:
+            points = [[[point.x, point.y] for point in prompt.points] for prompt in prompts]
+            labels = [[int(point.positive) for point in prompt.points] for prompt in prompts]
+            inputs["input_points"] = torch.tensor([points]) * scale
+            inputs["input_labels"] = torch.tensor([labels])
+        boxes = [[box.x0, box.y0, box.x1, box.y1] for prompt in prompts if (box := prompt.box)]
+        if boxes:
+            inputs["input_boxes"] = torch.tensor([boxes]) * scale.repeat(2)
         return inputs
 
     @contextmanager
@@ -99,6 +132,10 @@ class Sam2Segmenter:
     def _autocast(self) -> AbstractContextManager[Any]:
         # Only the encoder: in half precision the decoder's coordinates would be off by half a pixel.
         return torch.autocast("cuda", torch.float16) if self.device.type == "cuda" else nullcontext()
+
+
+def _lone(prompt: Prompt) -> bool:
+    return len(prompt.points) == 1 and prompt.box is None
 
 
 def pixels_of(image: RgbArray, side: int) -> FloatArray:

@@ -244,3 +244,23 @@ def test_torchvision_is_not_needed() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "3", done.stderr
     assert done.stderr == ""
+
+
+def test_many_prompts_at_once_are_answered_as_one_by_one(segmenter: Sam2Segmenter) -> None:
+    embedding = segmenter.embed(shapes()[0])
+    box = Box(x0=144, y0=54, x1=216, y1=126)
+    forms = [
+        Prompt(points=click((180, 90, True))),
+        Prompt(box=box),
+        Prompt(points=click((180, 90, True)), box=box),
+        Prompt(points=click((180, 90, True), (72, 90, False))),
+    ]
+    moved = [Prompt(points=click((60 + 3 * k, 80, True)), box=box) for k in range(5)]
+    prompts = [forms[0], *moved[:3], *forms[1:], *moved[3:], forms[0]]
+    for together in (1, 2, 16):
+        found = segmenter.propose_many(embedding, prompts, together=together)
+        for prompt, many in zip(prompts, found, strict=True):
+            alone = segmenter.propose(embedding, prompt)
+            assert [one.score for one in many] == pytest.approx([one.score for one in alone], abs=1e-4)
+            assert iou(full(many[0], embedding.size), full(alone[0], embedding.size)) > 0.999
+    assert segmenter.propose_many(embedding, []) == []
