@@ -49,8 +49,8 @@ class Blobs:
                 yield path.name
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that its name only ever shows the whole of it, durably.
+def write_atomically(path: Path, data: bytes, *, mode: int = _MODE) -> None:
+    """Write a file so that its name only ever shows the whole of it, durably; ``mode``: its permissions.
 
     Raises ``StoreUnavailable`` when the disk refuses; nothing is left behind then.
     """
@@ -59,7 +59,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
         try:
             with os.fdopen(handle, "wb") as file:
-                os.fchmod(file.fileno(), _MODE)
+                os.fchmod(file.fileno(), mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -5,66 +5,40 @@ of a user ever reaches one. Nothing on this page asks Gradio's server for anythi
 an event that stays in the browser, and reads and saves them by itself.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
-from whyseg.schemas import ReasoningType
+from whyseg.curation.guidance import guidance
 
 MODULE = 'import(new URL("../static/index.js", document.baseURI))'
 TEXT_LENGTH = 4000  # characters that a text of a record may have
 LINES_LENGTH = 4 * TEXT_LENGTH
 
 
-class Guide(NamedTuple):
-    """What a reasoning type means to the annotator: its name, one line, and an example."""
-
-    name: str
-    line: str
-    example: str
-
-
-GUIDES = {
-    ReasoningType.FUNCTION_PURPOSE: Guide(
-        "Function / purpose",
-        "Names a thing by what it is for or what it does, never by its name.",
-        "What would keep your hands warm while you wait at this stop?",
-    ),
-    ReasoningType.COMMONSENSE: Guide(
-        "Commonsense",
-        "Needs something everybody or an expert knows, but no pixel shows.",
-        "Which of these would spoil first if the power failed?",
-    ),
-    ReasoningType.COMPARATIVE_RELATIONAL: Guide(
-        "Comparative",
-        "Compares things with each other, or finds one by its place among them.",
-        "Which seat is farthest from the screen but still in its row's middle?",
-    ),
-    ReasoningType.COMPOSITIONAL: Guide(
-        "Compositional",
-        "Takes several steps, each of which says where to look for the next.",
-        "What does the one who is about to be served hold in the other hand?",
-    ),
-}
-
 # The shell's own event `opened` exists because its quoted name stands in this text.
 MOUNT = f"""{MODULE}.then(page => page.mount(element, {{
-    guides: props.guides, fill: () => trigger("opened"),
+    guides: props.guides, depths: props.depths, fill: () => trigger("opened"),
 }}));"""
 MOUNT_PANEL = f"{MODULE}.then(page => page.mountPanel(element));"
 MOUNT_DRAFTS = f"{MODULE}.then(page => page.mountDrafts(element));"
 FIELDS = f"async () => (await {MODULE}).fields()"
 
 
-def guides() -> dict[str, dict[str, str]]:
-    """Return `GUIDES` as the module takes them."""
-    return {kind.value: guide._asdict() for kind, guide in GUIDES.items()}
+def guides() -> dict[str, Any]:
+    """Return the guides of the types as the module takes them."""
+    return {kind.value: guide.plain() for kind, guide in guidance().types.items()}
+
+
+def depths() -> dict[str, Any]:
+    """Return the guides of the depths as the module takes them."""
+    return {str(depth): guide.plain() for depth, guide in guidance().depths.items()}
 
 
 def build_annotate() -> None:
     """Build the tab inside the current Blocks context."""
     with gr.Row(elem_id="ws-annotate"):
-        canvas = _shell("ws-canvas", MOUNT, guides=guides())
+        canvas = _shell("ws-canvas", MOUNT, guides=guides(), depths=depths())
         with gr.Column(elem_id="ws-side", min_width=300):
             _shell("ws-panel", MOUNT_PANEL)
             with gr.Column(elem_id="ws-form"):
@@ -117,7 +91,7 @@ def _fields() -> list[gr.components.Component]:
     )
     _note("ws-alternates-note")
     reasoning_type = gr.Radio(
-        [(guide.name, kind.value) for kind, guide in GUIDES.items()],
+        [(guide.name, kind.value) for kind, guide in guidance().types.items()],
         label="Reasoning type",
         interactive=True,
         elem_id="ws-type",
@@ -133,6 +107,7 @@ def _fields() -> list[gr.components.Component]:
         elem_id="ws-hops",
     )
     _note("ws-depth")
+    _note("ws-depth-guide")
     no_target = gr.Checkbox(
         label="No target: nothing in the picture answers it", interactive=True, container=False, elem_id="ws-no-target"
     )

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 from fastapi import Request
 
+from whyseg.curation.guidance import guidance
 from whyseg.curation.queries import SampleFilter, SampleSummary
 from whyseg.curation.store import Store
 from whyseg.schemas import ReasoningType, State
 from whyseg.schemas.sample import MAX_DEPTH
-from whyseg.ui.annotate import GUIDES, MODULE
+from whyseg.ui.annotate import MODULE
 
 PAGE_SIZE = 24
 ANY = "any"
@@ -75,7 +76,7 @@ def row(sample: SampleSummary) -> list[str]:
         sample.file_name,
         sample.state.value,
         sample.query or "",
-        GUIDES[sample.reasoning_type].name if sample.reasoning_type else "",
+        guidance().types[sample.reasoning_type].name if sample.reasoning_type else "",
         str(sample.depth or ""),
         "no target" if sample.no_target else str(sample.instances),
         f"r{sample.number}",
@@ -115,7 +116,7 @@ class BrowseTab:
         with gr.Row(elem_id="ws-filters"):
             self.text = gr.Textbox(label="Text in question or file name", elem_id="ws-filter-text", scale=2)
             self.state = _choice("State", [state.value for state in State], "ws-filter-state")
-            types = [(guide.name, kind.value) for kind, guide in GUIDES.items()]
+            types = [(guide.name, kind.value) for kind, guide in guidance().types.items()]
             self.type = _choice("Reasoning type", types, "ws-filter-type")
             self.depth = _choice("Depth", [str(depth) for depth in range(1, MAX_DEPTH + 1)], "ws-filter-depth")
             self.order = gr.Dropdown(ORDERS, value="added", label="Order", elem_id="ws-filter-order", min_width=120)

@@ -13,16 +13,18 @@ class Verb(StrEnum):
     """What somebody does, in words that a refusal can show."""
 
     LOOK = "look at pictures, samples, reviews and releases"
+    OWN = "change one's own password"
     ANNOTATE = "annotate: draw masks, write questions, save"
     SUBMIT = "submit a sample for review"
     REVIEW = "review: accept, reject, reopen"
     RELEASE = "make releases"
-    ADMINISTER = "import, export, manage users and settings"
+    ADMINISTER = "import, export, manage users and settings, see throughput and audit log"
 
 
 # The least role that a verb takes; those after it in `Role` may do it as well.
 LEAST = {
     Verb.LOOK: Role.ANNOTATOR,
+    Verb.OWN: Role.ANNOTATOR,
     Verb.ANNOTATE: Role.ANNOTATOR,
     Verb.SUBMIT: Role.ANNOTATOR,
     Verb.REVIEW: Role.REVIEWER,
@@ -50,13 +52,22 @@ ROUTES = {
     ("GET", "/samples/{sample_id}/revisions"): Verb.LOOK,
     ("GET", "/samples/{sample_id}/revisions/{revision_id}"): Verb.LOOK,
     ("GET", "/samples/{sample_id}/reviews"): Verb.LOOK,
+    ("GET", "/samples/{sample_id}/history"): Verb.LOOK,
     ("POST", "/samples/{sample_id}/review"): Verb.REVIEW,
     ("POST", "/samples/{sample_id}/reopen"): Verb.REVIEW,
+    ("GET", "/stats"): Verb.LOOK,
+    ("PUT", "/targets"): Verb.ADMINISTER,
     ("GET", "/releases"): Verb.LOOK,
     ("GET", "/releases/{name}"): Verb.LOOK,
     ("GET", "/releases/{name}/items"): Verb.LOOK,
     ("GET", "/releases/{before}/diff/{after}"): Verb.LOOK,
     ("GET", "/revisions/{revision_id}/picture"): Verb.LOOK,
+    ("GET", "/users"): Verb.ADMINISTER,
+    ("POST", "/users"): Verb.ADMINISTER,
+    ("PUT", "/users/{name}"): Verb.ADMINISTER,
+    ("PUT", "/me/password"): Verb.OWN,
+    ("GET", "/people"): Verb.ADMINISTER,
+    ("GET", "/audit"): Verb.ADMINISTER,
     ("POST", "/encode"): Verb.ANNOTATE,
     ("POST", "/click"): Verb.ANNOTATE,
     ("GET", "/click/{client}/{seq}/{candidate}"): Verb.ANNOTATE,

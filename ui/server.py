@@ -22,6 +22,7 @@ from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.roles import PREFIX, Member, Who, authorise, member
 from whyseg.ui.routes.clicks import ClickRoutes
+from whyseg.ui.routes.coverage import CoverageRoutes
 from whyseg.ui.routes.drafts import DraftRoutes
 from whyseg.ui.routes.leases import LeaseRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
@@ -70,6 +71,7 @@ def build_api(
     api.include_router(SampleRoutes(workspace, leased=team is not None).router())
     api.include_router(ReviewRoutes(workspace).router())
     api.include_router(DraftRoutes(workspace, TemplateDrafter()).router())
+    api.include_router(CoverageRoutes(workspace).router())
     api.include_router(ReleaseRoutes(workspace).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
 

@@ -45,6 +45,8 @@ ROUTES = {
     ("GET", "/samples/{sample_id}/reviews"): "reviews",
     ("POST", "/samples/{sample_id}/review"): "review",
     ("POST", "/samples/{sample_id}/reopen"): "reopen",
+    ("GET", "/stats"): "stats",
+    ("PUT", "/targets"): "set_target",
     ("GET", "/releases"): "releases",
     ("GET", "/releases/{name}"): "release",
     ("GET", "/releases/{name}/items"): "release_items",
@@ -233,6 +235,14 @@ class Client:
     def drafts(self, sample_id: str) -> list[dict[str, Any]]:
         """Return the questions that were drafted for a sample, newest first."""
         return list(self._json("GET", f"samples/{_part(sample_id)}/drafts")["drafts"])
+
+    def stats(self) -> dict[str, Any]:
+        """Return the workspace's counts, the targets of each type and depth, and what is wanted most."""
+        return self._json("GET", "stats")
+
+    def set_target(self, reasoning_type: str, depth: int, target: int) -> dict[str, Any]:
+        """Say how many accepted samples of a type and depth are wanted; returns what `stats` does."""
+        return self._json("PUT", "targets", {"reasoning_type": reasoning_type, "depth": depth, "target": target})
 
     def releases(self) -> list[Release]:
         """Return all releases, oldest first."""

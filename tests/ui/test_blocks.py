@@ -60,12 +60,15 @@ def test_the_annotation_page_asks_gradio_for_nothing(config: Any) -> None:
     assert all(one["api_visibility"] == "private" and one["queue"] is False for one in config["dependencies"])
 
 
-def test_every_reasoning_type_has_a_line_and_an_example_of_its_own() -> None:
-    found = annotate.guides()
-    assert set(found) == {kind.value for kind in ReasoningType}
-    for field in ("name", "line", "example"):
-        assert len({guide[field] for guide in found.values()}) == len(ReasoningType)
-    assert json.loads(json.dumps(found)) == found
+def test_every_reasoning_type_and_depth_has_a_line_and_examples_of_its_own() -> None:
+    types, depths = annotate.guides(), annotate.depths()
+    assert set(types) == {kind.value for kind in ReasoningType}
+    assert set(depths) == {"1", "2", "3", "4"}
+    for found in (types, depths):
+        for field in ("name", "line", "meaning"):
+            assert len({guide[field] for guide in found.values()}) == 4
+        assert len({example["question"] for guide in found.values() for example in guide["good"]}) == 8
+        assert json.loads(json.dumps(found)) == found
 
 
 def test_the_styles_have_the_colours_of_the_theme() -> None:

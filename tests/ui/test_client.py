@@ -102,6 +102,8 @@ def test_every_method_asks_for_its_own_route(
     ours.review(sample.id, "accept", revision=saved.revision)
     accepted, first = asks("reviews", sample.id)
     assert (accepted.decision, first.comments) == ("accept", (remark,))
+    assert asks("set_target", "commonsense", 1, 3)["targets"][0]["missing"] == 2
+    assert asks("stats")["wanted"][0]["reasoning_type"] == "commonsense"
     Releases(workspace).create("v1", author="ann")
     assert [one.name for one in asks("releases")] == ["v1"]
     assert asks("release", "v1").samples == 1

@@ -19,16 +19,16 @@ export class Desk {
     keys = new Keys();
     found = null; // the open sample as the server told: {sample, revision, number, state, image, previous, next, position, total}
 
-    // `host`: {guides, fill(): has Gradio take the form's values}
+    // `host`: {guides and depths: what reasoning types and depths mean, fill(): has Gradio take the form's values}
     constructor(host) {
         this.form = new Form({
             fill: () => host.fill(), changed: () => this.changed(), refused: text => this.stage.tell("warn", text),
             hasInstances: () => this.stage.present.instances.length > 0,
         });
-        this.form.guides = host.guides;
+        Object.assign(this.form, { guides: host.guides, depths: host.depths });
         this.stage = new Stage(this);
-        this.drafts = new Drafts(this);
-        this.help = new Help(this.keys, { guides: host.guides, changed: () => [this.stage.toolbar, this.stage.status].forEach(part => part.name()) });
+        this.drafts = new Drafts(this, host.depths);
+        this.help = new Help(this.keys, { guides: host.guides, depths: host.depths, changed: () => [this.stage.toolbar, this.stage.status].forEach(part => part.name()) });
         listen(this.keys, {
             root: this.stage.surface, act: (id, pressed) => this.stage.act(id, pressed),
             ready: () => this.stage.root.offsetParent !== null && !document.querySelector("dialog[open]"),

@@ -1,5 +1,6 @@
 // The question's form. Its fields are Gradio's: they are filled by an event of Gradio's that stays in the browser, and read from
 // the page's DOM, since Gradio runs no events any more once a request of its own has failed.
+import { showGuide } from "./guide.js";
 import { MAX_DEPTH } from "./sample.js";
 
 const SETTLE = 3000; // milliseconds after which fields that do not show what they should are reported
@@ -161,8 +162,8 @@ export class Form {
         const over = read && this.settled ? lines(read.hops).length - MAX_DEPTH : 0;
         if (over > 0) tell("ws-depth", `depth ${MAX_DEPTH} at most: line ${MAX_DEPTH + 1}${over > 1 ? ` to ${MAX_DEPTH + over}` : ""} is not saved`, true);
         else tell("ws-depth", hops.length ? `depth ${hops.length}` : depth ? `depth ${depth}, as the source says; no hops are written` : "");
-        const guide = this.guides?.[type];
-        tell("ws-guide", guide ? `${guide.line} “${guide.example}”` : "Choose what it takes to get from the question to the pixels.");
+        showGuide(document.getElementById("ws-guide"), this.guides?.[type], "Choose what it takes to get from the question to the pixels.");
+        showGuide(document.getElementById("ws-depth-guide"), this.depths?.[hops.length || depth]);
         const lost = !query && read && this.settled && lines(read.alternates).length;
         tell("ws-alternates-note", lost ? "saved once there is a question" : "", true);
     }

@@ -1,5 +1,6 @@
 // The help panel: the mouse, the reasoning types, and every key, each of which can be changed here.
 import { el } from "./dom.js";
+import { guideOf } from "./guide.js";
 import { ACTIONS, keyName, shown } from "./keys.js";
 
 const MOUSE = [
@@ -10,15 +11,15 @@ const MOUSE = [
 ];
 
 export class Help {
-    constructor(keys, { guides = {}, changed }) {
-        Object.assign(this, { keys, guides, changed });
+    constructor(keys, { guides = {}, depths = {}, changed }) {
+        Object.assign(this, { keys, guides, depths, changed });
         this.message = el("p", { class: "ws-help-message", role: "status" });
         this.table = el("div", { class: "ws-help-keys" });
         const close = el("button", { class: "ws-close", title: "Close", onclick: () => this.root.close() }, "×");
         const reset = el("button", { onclick: () => this.#reset() }, "Reset all keys");
         this.root = el("dialog", { class: "ws-dialog ws-help", "aria-label": "Help", onclose: () => this.#release() },
             el("header", {}, el("h2", {}, "Help"), close),
-            el("div", { class: "ws-help-columns" }, el("section", {}, this.#mouse(), this.#types()),
+            el("div", { class: "ws-help-columns" }, el("section", {}, this.#mouse(), this.#guides("Reasoning types", this.guides), this.#guides("Depths", this.depths)),
                 el("section", {}, el("h3", {}, "Keys"), el("p", { class: "ws-note" }, "Click a key and press another one in its place. No key acts while you type, but Escape, Submit and Save."), this.table,
                     el("footer", {}, this.message, reset))));
         document.body.append(this.root);
@@ -34,9 +35,8 @@ export class Help {
         return [el("h3", {}, "Mouse"), el("dl", {}, MOUSE.flatMap(([what, does]) => [el("dt", {}, what), el("dd", {}, does)]))];
     }
 
-    #types() {
-        const types = Object.values(this.guides).flatMap(({ name, line, example }) => [el("dt", {}, name), el("dd", {}, line, el("br"), el("i", {}, `“${example}”`))]);
-        return [el("h3", {}, "Reasoning types"), el("dl", { class: "ws-types" }, types)];
+    #guides(title, guides) {
+        return [el("h3", {}, title), Object.values(guides).map(guide => guideOf(guide, guide.name))];
     }
 
     #fill() {

@@ -8,10 +8,10 @@ let desk = null, panel = null, drafting = null, review = null, fixing = null;
 // The running desk, for tests and measurements.
 export const current = () => desk;
 
-// In the canvas' shell, again for every new one: `host` is {guides, fill()}.
+// In the canvas' shell, again for every new one: `host` is {guides, depths, fill()}.
 export function mount(slot, host) {
     const first = desk === null;
-    desk ??= new Desk({ guides: host.guides, fill: () => desk.host.fill() });
+    desk ??= new Desk({ guides: host.guides, depths: host.depths, fill: () => desk.host.fill() });
     desk.host = host;
     slot.replaceChildren(desk.stage.root);
     if (panel) mountPanel(panel);
