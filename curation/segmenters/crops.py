@@ -37,6 +37,28 @@ def mask_from_crop(size: tuple[int, int], bbox: tuple[int, int, int, int], count
     return Mask.encode(pixels)
 
 
+def mask_of(proposal: Proposal, size: tuple[int, int]) -> Mask:
+    """Return a proposal's mask of the image of ``size`` (height, width); of SAM's proposals no picture is made."""
+    if not isinstance(proposal, LogitsProposal):
+        crop, _, _ = encode_crop(proposal)
+        return mask_from_crop(size, crop.bbox, crop.counts)
+    (x, y, _, height), runs = proposal.runs()
+    if not len(runs):
+        return Mask.empty(size)
+    ends = np.cumsum(runs)
+    starts, ends = ends[: len(ends) // 2 * 2 : 2], ends[1::2]
+    columns = (ends - 1) // height - starts // height + 1  # how many columns of the box a stretch of pixels lies in
+    first = np.repeat(starts // height, columns)
+    column = first + np.arange(len(first)) - np.repeat(np.cumsum(columns) - columns, columns)
+    top = np.maximum(np.repeat(starts, columns), column * height) - column * height
+    bottom = np.minimum(np.repeat(ends, columns), (column + 1) * height) - column * height
+    at = (x + column) * size[0] + y
+    bounds = np.stack([at + top, at + bottom], axis=1).ravel()
+    whole = np.diff(bounds, prepend=0, append=size[0] * size[1])
+    rle = coco.frPyObjects({"size": list(size), "counts": whole.tolist()}, *size)
+    return Mask(size=size, counts=rle["counts"].decode())
+
+
 def encode_crop(proposal: Proposal) -> tuple[Crop, float, float]:
     """Return a proposal's crop, and the seconds that enlarging and encoding it took."""
     start = time.monotonic()
