@@ -80,8 +80,8 @@ def mean(values: Sequence[float], *, times: int = TIMES, seed: int = 0) -> Estim
     center = float(table.mean())
     if len(table) == 1:
         return Estimate(value=center, count=1, reason="one value has no interval")
-    means = np.concatenate([draws @ table / len(table) for draws in _draws(len(table), times, seed)])
-    low, high = _interval(means)
+    means = np.concatenate([draws @ table / len(table) for draws in resamples(len(table), times, seed)])
+    low, high = percentiles(means)
     return Estimate(value=center, low=low, high=high, count=len(table))
 
 
@@ -116,9 +116,9 @@ def krippendorff_alpha(
     value = _alphas(pairs.sum(0)[None], numbers, level)[0]
     if len(answers) == 1:
         return Estimate(value=float(value), count=1, reason="one sample has no interval")
-    drawn = np.concatenate([_alphas(draws @ pairs, numbers, level) for draws in _draws(len(answers), times, seed)])
+    drawn = np.concatenate([_alphas(draws @ pairs, numbers, level) for draws in resamples(len(answers), times, seed)])
     # A resample of equal answers alone has no alpha; it says nothing for or against.
-    low, high = _interval(drawn[~np.isnan(drawn)])
+    low, high = percentiles(drawn[~np.isnan(drawn)])
     return Estimate(value=float(value), low=low, high=high, count=len(answers))
 
 
@@ -153,7 +153,7 @@ def _distances(n_c: FloatArray, values: npt.NDArray[np.float64 | np.int64], leve
     return np.asarray((middles[:, :, None] - middles[:, None, :]) ** 2, np.float64)
 
 
-def _draws(count: int, times: int, seed: int) -> Iterator[FloatArray]:
+def resamples(count: int, times: int, seed: int) -> Iterator[FloatArray]:
     """Yield how often each of ``count`` things is drawn in each of ``times`` resamples, some rows at a time."""
     random = np.random.default_rng(seed)
     rows = max(1, _TOGETHER // count)
@@ -163,7 +163,8 @@ def _draws(count: int, times: int, seed: int) -> Iterator[FloatArray]:
         yield np.bincount(drawn.ravel(), minlength=some * count).reshape(some, count).astype(np.float64)
 
 
-def _interval(drawn: FloatArray) -> tuple[float, float]:
+def percentiles(drawn: FloatArray) -> tuple[float, float]:
+    """Return the interval of 95 % that lies in the middle of resampled figures."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)

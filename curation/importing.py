@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from whyseg.curation.images import begins_like_picture, has_picture_suffix
-from whyseg.curation.intake import ImportReport, Intake
+from whyseg.curation.intake import ImportReport, Intake, WorkspaceIntake
 from whyseg.curation.sources import File, Found, Refusal, candidates
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Sample
@@ -33,7 +33,7 @@ def import_images(
     called with the name of each file before it is looked at. Raises ``UsageError`` when there is no such file, folder
     or match, ``StoreUnavailable`` when the disk refuses; what was taken in until then stays.
     """
-    intake = Intake(workspace, author=author, license=license, dry_run=dry_run)
+    intake = WorkspaceIntake(workspace, author=author, license=license, dry_run=dry_run)
     try:
         for found in candidates(source):
             if isinstance(found, File) and progress:

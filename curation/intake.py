@@ -5,7 +5,8 @@ import that is cut off leaves whole pictures, and the next run goes on where it 
 """
 
 import hashlib
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -74,24 +75,20 @@ class Remark:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-class Intake:
-    """An import as it goes: it takes one picture with its samples after the other, and counts.
+class Intake(ABC):
+    """Where what a reader finds goes: one picture with its samples after the other, counted.
 
     ``license``: the pictures' licence where the source names none. ``dry_run``: everything is looked at, nothing is
-    written. Call `flush` at the end, also after an error.
+    written.
     """
 
-    def __init__(self, workspace: Workspace, *, author: str, license: str | None = None, dry_run: bool = False) -> None:
+    def __init__(self, *, license: str | None = None, dry_run: bool = False) -> None:
         if license is not None and not license.isprintable():
             raise UsageError(f"a licence is one line of text, got {license!r}")
-        self.workspace, self.author, self.license, self.dry_run = workspace, author, license, dry_run
+        self.license, self.dry_run = license, dry_run
         self.added = self.skipped = self.ignored = self.findings = 0
         self.refused: list[Refusal] = []
         self.notes: list[Note] = []
-        self._images: dict[str, Image] = {}  # on disk, their records not yet written
-        self._samples: list[Sample] = []
-        self._findings: list[Finding] = []
-        self._new: dict[str, str] = {}  # of these, and all that a dry run would add: sample id → content hash
 
     def report(self) -> ImportReport:
         """Return what has been done so far."""
@@ -113,16 +110,6 @@ class Intake:
         """Say something about a file in the report."""
         self.notes.append(Note(file=printable(file), note=printable(text)))
 
-    def known_image(self, data: bytes) -> Image | None:
-        """Return the record of a file that the workspace or this import has."""
-        key = hashlib.sha256(data).hexdigest()
-        if key in self._images:
-            return self._images[key]
-        try:
-            return self.workspace.store.image(key)
-        except NotFound:
-            return None
-
     def picture(self, data: bytes, name: str, *, license: str | None = None, split: Split | None = None) -> Picture:
         """Return a picture from its file's bytes; it is decoded in full unless it is known already.
 
@@ -133,6 +120,45 @@ class Intake:
             return Picture(known, data)
         image, notes = examine(data, name)
         return Picture(image.model_copy(update={"license": license or self.license, "split": split}), data, notes)
+
+    @abstractmethod
+    def known_image(self, data: bytes) -> Image | None:
+        """Return the record of a file that was taken in before."""
+
+    @abstractmethod
+    def take(self, file: str, picture: Picture, samples: Sequence[Sample], remarks: Sequence[Remark] = ()) -> None:
+        """Take in a picture with its samples, and what there is to remark on them."""
+
+
+class WorkspaceIntake(Intake):
+    """An import into a workspace as it goes; call `run`, or `flush` at the end, also after an error."""
+
+    def __init__(self, workspace: Workspace, *, author: str, license: str | None = None, dry_run: bool = False) -> None:
+        super().__init__(license=license, dry_run=dry_run)
+        self.workspace, self.author = workspace, author
+        self._images: dict[str, Image] = {}  # on disk, their records not yet written
+        self._samples: list[Sample] = []
+        self._findings: list[Finding] = []
+        self._new: dict[str, str] = {}  # of these, and all that a dry run would add: sample id → content hash
+
+    def run(self, steps: Iterator[None]) -> ImportReport:
+        """Go through a reader's steps, each of which takes in one file or row, and return what was done."""
+        try:
+            for _ in steps:
+                pass
+        finally:
+            self.flush()
+        return self.report()
+
+    def known_image(self, data: bytes) -> Image | None:
+        """Return the record of a file that the workspace or this import has."""
+        key = hashlib.sha256(data).hexdigest()
+        if key in self._images:
+            return self._images[key]
+        try:
+            return self.workspace.store.image(key)
+        except NotFound:
+            return None
 
     def take(self, file: str, picture: Picture, samples: Sequence[Sample], remarks: Sequence[Remark] = ()) -> None:
         """Take in a picture with its samples; those that are known, here or in the workspace, are skipped.

@@ -16,7 +16,7 @@ from whyseg.curation.formats.coco_file import Annotation, CocoFile, read_coco
 from whyseg.curation.formats.coco_file import Picture as Entry
 from whyseg.curation.formats.coco_geometry import box_from_bbox, mask_from_segmentation
 from whyseg.curation.formats.coco_pictures import PictureFolder
-from whyseg.curation.intake import ImportReport, Intake, Picture, Remark
+from whyseg.curation.intake import ImportReport, Intake, Picture, Remark, WorkspaceIntake
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Image, Instance, Mask, Origin, Prompt, Sample, source_key, union
 from whyseg.schemas.errors import InvalidRecord, RefusedInput, SizeMismatch, UsageError
@@ -46,16 +46,27 @@ def import_coco(
     Raises ``UsageError`` for a source that is no JSON and no folder with one, ``StoreUnavailable`` when the disk
     refuses.
     """
+    intake = WorkspaceIntake(workspace, author=author, license=license, dry_run=dry_run)
+    return intake.run(walk_coco(intake, source, images, group, progress))
+
+
+def walk_coco(
+    intake: Intake,
+    source: Path,
+    images: Path | None = None,
+    group: Group = "category",
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[None]:
+    """Take in one picture's samples after the other; each step is one. Raises as `import_coco` does."""
     path = _json_of(source)
     if images is not None and not images.is_dir():
         raise UsageError(f"{images} is no folder of pictures")
-    intake = Intake(workspace, author=author, license=license, dry_run=dry_run)
     name = path.relative_to(source).as_posix() if source.is_dir() else path.name
     try:
         file = read_coco(path, name)
     except RefusedInput as error:
         intake.refuse(error.name, error.reason)
-        return intake.report()
+        return
     for refusal in file.refused:
         intake.refuse(refusal.file, refusal.reason)
     for note in file.notes:
@@ -63,20 +74,17 @@ def import_coco(
     folder = images or (source if source.is_dir() else path.parent)
     pictures = PictureFolder(folder, [entry.file_name for entry in file.pictures])
     bare = 0
-    try:
-        for entry in file.pictures:
-            if not file.annotations.get(entry.id) and entry.id not in file.samples:
-                bare += entry.id not in file.annotations
-                continue
-            if progress:
-                progress(entry.file_name)
-            _take(intake, file, entry, pictures, group)
-    finally:
-        intake.flush()
+    for entry in file.pictures:
+        if not file.annotations.get(entry.id) and entry.id not in file.samples:
+            bare += entry.id not in file.annotations
+            continue
+        if progress:
+            progress(entry.file_name)
+        _take(intake, file, entry, pictures, group)
+        yield
     if bare:
         intake.ignored += bare
         intake.note(name, f"images without annotations, left out: {bare}; `whyseg import images` takes them in")
-    return intake.report()
 
 
 def _json_of(source: Path) -> Path:

@@ -18,7 +18,7 @@ from whyseg.curation.formats.hub_own import read_own
 from whyseg.curation.formats.hub_rows import Row, rle_mask
 from whyseg.curation.formats.hub_tables import Table, tables_of
 from whyseg.curation.formats.solutions import parse_solution
-from whyseg.curation.intake import ImportReport, Intake, Picture, Remark
+from whyseg.curation.intake import ImportReport, Intake, Picture, Remark, WorkspaceIntake
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Mask, Prompt, ReasoningType, Sample, Split, source_key
 from whyseg.schemas.errors import InvalidRecord, RefusedInput, UsageError
@@ -48,21 +48,27 @@ def import_hf(
     Hub. Safe to repeat. Raises ``UsageError`` for a source that is none of these and for columns of no known layout,
     ``StoreUnavailable`` when the disk refuses.
     """
+    intake = WorkspaceIntake(workspace, author=author, license=license, dry_run=dry_run)
+    return intake.run(walk_hf(intake, source, revision, progress))
+
+
+def walk_hf(
+    intake: Intake,
+    source: str | Path,
+    revision: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[None]:
+    """Take in one row after the other; each step is one of them. Raises as `import_hf` does."""
     tables, refused = tables_of(source, revision)
     readers = [_reader(table) for table in tables]
-    intake = Intake(workspace, author=author, license=license, dry_run=dry_run)
     for refusal in refused:
         intake.refuse(refusal.file, refusal.reason)
-    try:
-        for table, reader in zip(tables, readers, strict=True):
-            if reader is not _read_own and _read_own in readers and "solution_rle" in table.columns:
-                intake.ignored += 1
-                intake.note(table.name, "the training set that whyseg makes of the same samples; left out")
-                continue
-            _take_table(intake, table, reader, progress)
-    finally:
-        intake.flush()
-    return intake.report()
+    for table, reader in zip(tables, readers, strict=True):
+        if reader is not _read_own and _read_own in readers and "solution_rle" in table.columns:
+            intake.ignored += 1
+            intake.note(table.name, "the training set that whyseg makes of the same samples; left out")
+            continue
+        yield from _take_table(intake, table, reader, progress)
 
 
 def _reader(table: Table) -> Read:
@@ -78,7 +84,7 @@ def _reader(table: Table) -> Read:
     raise UsageError(f"{table.name}: no known layout has the columns {shown}; known are {_KNOWN}")
 
 
-def _take_table(intake: Intake, table: Table, reader: Read, progress: Callable[[str], None] | None) -> None:
+def _take_table(intake: Intake, table: Table, reader: Read, progress: Callable[[str], None] | None) -> Iterator[None]:
     if unread := [column for column in table.columns if column not in _TAKEN[reader]]:
         intake.note(table.name, f"columns that are not taken: {', '.join(column[:60] for column in unread[:40])}")
     try:
@@ -93,6 +99,7 @@ def _take_table(intake: Intake, table: Table, reader: Read, progress: Callable[[
                 intake.refuse(row.name, str(error))
             else:
                 intake.take(row.name, picture, [sample], remarks)
+            yield
     except RefusedInput as error:  # the file's own: what was read of it stays
         intake.refuse(error.name, error.reason)
 

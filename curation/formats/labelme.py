@@ -32,7 +32,7 @@ from whyseg.curation.formats.shape_files import (
 )
 from whyseg.curation.formats.split_names import split_of
 from whyseg.curation.images import printable, read_upright
-from whyseg.curation.intake import ImportReport, Intake, Picture, Remark
+from whyseg.curation.intake import ImportReport, Intake, Picture, Remark, WorkspaceIntake
 from whyseg.curation.sources import File, Listing, Refusal
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Image, Instance, Mask, Origin, Sample, Split, source_key
@@ -73,23 +73,27 @@ def import_labelme(
     ``imageData``. What `LabelmeWriter` wrote comes back as the same samples, with the pixels and labels of the shapes
     as they are now. Raises as `import_images` does.
     """
-    intake = Intake(workspace, author=author, license=license, dry_run=dry_run)
+    intake = WorkspaceIntake(workspace, author=author, license=license, dry_run=dry_run)
+    return intake.run(walk_labelme(intake, source, group, progress))
+
+
+def walk_labelme(
+    intake: Intake, source: Path, group: Group = "category", progress: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Take in one file after the other; each step is one of them. Raises ``UsageError`` where there is no source."""
     home, pictures = home_of(source), set[str]()
-    try:
-        with Listing(source) as listing:
-            for found in listing.found:
-                if isinstance(found, Refusal):
-                    intake.refuse(found.file, found.reason)
-                elif found is not None and is_json(found.name):
-                    if progress:
-                        progress(found.name)
-                    split = split_of([home, *PurePosixPath(found.name).parts[:-1]])
-                    _take(intake, found, listing, pictures, group, split)
-            others = {found.name for found in listing.found if isinstance(found, File) and not is_json(found.name)}
-            intake.ignored += len(others - pictures) + listing.found.count(None)
-    finally:
-        intake.flush()
-    return intake.report()
+    with Listing(source) as listing:
+        for found in listing.found:
+            if isinstance(found, Refusal):
+                intake.refuse(found.file, found.reason)
+            elif found is not None and is_json(found.name):
+                if progress:
+                    progress(found.name)
+                split = split_of([home, *PurePosixPath(found.name).parts[:-1]])
+                _take(intake, found, listing, pictures, group, split)
+                yield
+        others = {found.name for found in listing.found if isinstance(found, File) and not is_json(found.name)}
+        intake.ignored += len(others - pictures) + listing.found.count(None)
 
 
 def _take(intake: Intake, file: File, listing: Listing, pictures: set[str], group: Group, split: Split | None) -> None:

@@ -34,7 +34,7 @@ from whyseg.curation.formats.shape_files import (
 )
 from whyseg.curation.formats.split_names import split_of
 from whyseg.curation.images import printable
-from whyseg.curation.intake import ImportReport, Intake, Remark
+from whyseg.curation.intake import ImportReport, Intake, Remark, WorkspaceIntake
 from whyseg.curation.sources import File, Listing, Refusal
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Image, Instance, Mask, Origin, Query, QueryOrigin, Release, ReleaseItem, Sample, source_key
@@ -64,22 +64,24 @@ def import_reasonseg(
     no-target candidate with a finding. What `ReasonSegWriter` wrote comes back as the same samples, with the pixels of
     the polygons as they are now. Raises as `import_images` does.
     """
-    intake = Intake(workspace, author=author, license=license, dry_run=dry_run)
+    intake = WorkspaceIntake(workspace, author=author, license=license, dry_run=dry_run)
+    return intake.run(walk_reasonseg(intake, source, progress))
+
+
+def walk_reasonseg(intake: Intake, source: Path, progress: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Take in one file after the other; each step is one of them. Raises ``UsageError`` where there is no source."""
     home, pictures = home_of(source), set[str]()
-    try:
-        with Listing(source) as listing:
-            for found in listing.found:
-                if isinstance(found, Refusal):
-                    intake.refuse(found.file, found.reason)
-                elif found is not None and is_json(found.name):
-                    if progress:
-                        progress(found.name)
-                    _take(intake, found, listing, pictures, home)
-            others = {found.name for found in listing.found if isinstance(found, File) and not is_json(found.name)}
-            intake.ignored += len(others - pictures) + listing.found.count(None)
-    finally:
-        intake.flush()
-    return intake.report()
+    with Listing(source) as listing:
+        for found in listing.found:
+            if isinstance(found, Refusal):
+                intake.refuse(found.file, found.reason)
+            elif found is not None and is_json(found.name):
+                if progress:
+                    progress(found.name)
+                _take(intake, found, listing, pictures, home)
+                yield
+        others = {found.name for found in listing.found if isinstance(found, File) and not is_json(found.name)}
+        intake.ignored += len(others - pictures) + listing.found.count(None)
 
 
 def _take(intake: Intake, file: File, listing: Listing, pictures: set[str], home: str) -> None:
