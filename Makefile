@@ -9,6 +9,9 @@ export OMP_NUM_THREADS ?= 1
 export GRADIO_ANALYTICS_ENABLED := False
 # mypy says "Success" also over nothing: fewer checked files than this is a failure.
 MYPY_FILES := 300
+# Processes that share the tests; 0 runs them in one.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=10
 
 .PHONY: help setup demo test test-slow lint fix bench clean
 
@@ -27,11 +30,11 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## serve the app with sample photographs, and print its address
 	$(BIN)/whyseg demo --port $(PORT)
 
-test: setup ## the tests that belong to every change (under 8 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not slow and not gpu" --durations=10
+test: setup ## the tests that belong to every change, in WORKERS=2 processes
+	$(PYTEST) -m "not slow and not gpu"
 
 test-slow: setup ## what needs longer: kills, many processes, a clean install, training
-	$(BIN)/python -m pytest -m "slow and not gpu" --durations=10
+	$(PYTEST) -m "slow and not gpu"
 
 lint: setup ## format, ruff, mypy --strict over at least $(MYPY_FILES) files
 	$(BIN)/ruff format --check .

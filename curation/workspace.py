@@ -1,5 +1,6 @@
 """A workspace: the folder that holds a team's database, images, releases and settings."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Self
@@ -64,10 +65,10 @@ class Workspace:
         self.store = Store(settings.database or URL.create("sqlite", database=str(path / DATABASE)))
 
     @classmethod
-    def create(cls, path: Path) -> Self:
+    def create(cls, path: Path, *, database: str = "") -> Self:
         """Make a workspace of a new or empty folder, and open it.
 
-        Raises ``UsageError`` when the folder holds anything already.
+        ``database``: as in `Settings`. Raises ``UsageError`` when the folder, or that database, holds anything already.
         """
         if (path / SETTINGS).exists():
             raise UsageError(f"{path} is a workspace already")
@@ -78,8 +79,12 @@ class Workspace:
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"{path} cannot become a workspace: {error.strerror}") from error
-        workspace = cls(path, Settings())
-        write_atomically(path / SETTINGS, TEMPLATE.encode())  # last: its presence says that the workspace is complete
+        workspace = cls(path, Settings(database=database))
+        if database and workspace.store.audit_log(limit=1):
+            workspace.close()
+            raise UsageError("that database holds the records of a workspace already; give an empty one")
+        text = TEMPLATE.replace('database = ""', f"database = {json.dumps(database, ensure_ascii=False)}", 1)
+        write_atomically(path / SETTINGS, text.encode())  # last: its presence says that the workspace is complete
         return workspace
 
     @classmethod
