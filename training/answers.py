@@ -216,6 +216,6 @@ def _xy(value: Any, quoted: bool) -> Xy | None:
 
 
 def _kind(data: Any) -> str:
-    return {dict: "an object", list: f"a list of {len(data)}" if isinstance(data, list) else ""}.get(
-        type(data), type(data).__name__
-    )
+    if isinstance(data, list):
+        return f"a list of {len(data)}"
+    return "an object" if isinstance(data, dict) else f"{type(data).__name__}"

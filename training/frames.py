@@ -61,4 +61,4 @@ class Frame:
 
 def _scaled(xy: npt.ArrayLike, x: float, y: float) -> FloatArray:
     values = np.asarray(xy, np.float64)
-    return values * np.tile((x, y), values.shape[-1] // 2)
+    return np.asarray(values * np.tile((x, y), values.shape[-1] // 2))

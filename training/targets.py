@@ -124,7 +124,7 @@ class _JsonInstance(Record):
 
     def read(self) -> TargetInstance:
         derived = TargetInstance.of_mask(self.rle, self.label) if self.rle is not None else None
-        box = self.bbox_2d or (derived and derived.box)
+        box = self.bbox_2d or (derived.box if derived else None)
         points = self.points or ((self.point_2d,) if self.point_2d else ())
         if derived and len(points) < 2:
             points = (*points, derived.points[1]) if points else derived.points
