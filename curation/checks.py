@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from whyseg.curation.checking import masks, questions, sets
 from whyseg.curation.checking.base import Check, Pictures, Seen, SetCheck, finding
 from whyseg.curation.fingerprints import fingerprints
+from whyseg.curation.queries import seen
 from whyseg.curation.rows import revision_of
 from whyseg.curation.similarity import groups, links
 from whyseg.curation.tables import ReleaseItemRow, RevisionRow, SampleRow
@@ -105,10 +106,11 @@ def check_workspace(workspace: Workspace, progress: Progress = lambda part, done
 
 
 def _samples(workspace: Workspace, progress: Progress) -> Iterator[Sample]:
-    """Yield every sample as it stands, in the order of adding, without holding them all."""
+    """Yield every sample but blind answers as it stands, in the order of adding, without holding them all."""
     with workspace.store.database.read() as session:
-        total = session.scalar(select(func.count()).select_from(SampleRow)) or 0
-        heads = select(RevisionRow).join(SampleRow, SampleRow.head == RevisionRow.id).order_by(SampleRow.added)
+        total = session.scalar(select(func.count()).select_from(SampleRow).where(*seen(None))) or 0
+        heads = select(RevisionRow).join(SampleRow, SampleRow.head == RevisionRow.id).where(*seen(None))
+        heads = heads.order_by(SampleRow.added)
         for done, row in enumerate(session.scalars(heads.execution_options(yield_per=500)), 1):
             session.expunge(row)
             yield revision_of(row).sample

@@ -7,7 +7,7 @@ from typing import TypeGuard
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
-from whyseg.curation.queries import SampleFilter, conditions
+from whyseg.curation.queries import SampleFilter, conditions, seen
 from whyseg.curation.tables import LeaseRow, SampleRow
 from whyseg.curation.times import stamp
 from whyseg.schemas.errors import LeaseHeld, LeaseLost, NotFound
@@ -41,7 +41,7 @@ def claim_next(
     With ``after``, a sample's id, those behind it come first, then those from the beginning on; itself is left out.
     """
     held = select(LeaseRow.sample_id).where(LeaseRow.expires_at > stamp(now), LeaseRow.holder != holder)
-    free = select(SampleRow.id).where(*conditions(session, wanted), SampleRow.id.not_in(held))
+    free = select(SampleRow.id).where(*conditions(session, wanted), *seen(wanted.viewer), SampleRow.id.not_in(held))
     if after is None:
         free = free.order_by(SampleRow.added)
     else:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, not_, or_, select
 from sqlalchemy.orm import Session
 
-from whyseg.curation.tables import ImageRow, ReleaseRow, SampleRow
+from whyseg.curation.tables import AnswerRow, AssignmentRow, ImageRow, ReleaseRow, SampleRow
+from whyseg.curation.visibility import Viewer, hidden, hidden_answers, open_originals
 from whyseg.schemas.errors import NotFound
 from whyseg.schemas.record import Record, Utc
 from whyseg.schemas.revision import State
@@ -17,7 +18,10 @@ Order = Literal["added", "updated"]
 
 
 class SampleFilter(Record):
-    """Which samples; what is None does not restrict. ``text`` is looked for in question and file name, in any case."""
+    """Which samples; what is None does not restrict. ``text`` is looked for in question and file name, in any case.
+
+    ``assigned``: to whom; "" for those that are assigned to nobody. ``viewer``: who looks, see `visibility`.
+    """
 
     state: State | None = None
     reasoning_type: ReasoningType | None = None
@@ -25,6 +29,8 @@ class SampleFilter(Record):
     no_target: bool | None = None
     image_id: str | None = None
     text: str | None = None
+    assigned: str | None = None
+    viewer: Viewer | None = None
 
 
 class SampleSummary(Record):
@@ -92,7 +98,16 @@ def conditions(session: Session, wanted: SampleFilter) -> list[ColumnElement[boo
             for column in (SampleRow.query, ImageRow.file_name)
         )
         found.append(query | SampleRow.image_id.in_(select(ImageRow.id).where(name)))
+    if wanted.assigned:
+        found.append(SampleRow.id.in_(select(AssignmentRow.sample_id).where(AssignmentRow.user == wanted.assigned)))
+    elif wanted.assigned is not None:
+        found.append(SampleRow.id.not_in(select(AssignmentRow.sample_id)))
     return found
+
+
+def seen(viewer: Viewer | None) -> list[ColumnElement[bool]]:
+    """Return as conditions that a viewer's lists hold a sample."""
+    return [SampleRow.id.not_in(ids) for ids in hidden(viewer)]
 
 
 def page(session: Session, wanted: SampleFilter, order: Order, offset: int, limit: int) -> Page:
@@ -102,12 +117,14 @@ def page(session: Session, wanted: SampleFilter, order: Order, offset: int, limi
     rows = session.execute(
         select(SampleRow, ImageRow.file_name)
         .join(ImageRow, ImageRow.id == SampleRow.image_id)
-        .where(*where)
+        .where(*where, *seen(wanted.viewer))
         .order_by(by)
         .offset(offset)
         .limit(limit)
     )
-    total = session.scalar(select(func.count()).select_from(SampleRow).where(*where)) or 0
+    # What is left out is few: to count it by itself is quicker than to ask every sample.
+    left_out = or_(*(SampleRow.id.in_(ids) for ids in hidden(wanted.viewer)))
+    total = _count(session, *where) - _count(session, *where, left_out)
     return Page(total=total, samples=tuple(_summary(row, file_name) for row, file_name in rows))
 
 
@@ -116,36 +133,52 @@ def _summary(row: SampleRow, file_name: str) -> SampleSummary:
     return SampleSummary.model_validate({**values, "file_name": file_name})
 
 
-def place(session: Session, sample_id: str) -> Place:
+def place(session: Session, sample_id: str, viewer: Viewer | None = None) -> Place:
     """Return where a sample stands.
 
-    Raises ``NotFound`` for an unknown sample.
+    An answer that is still open stands where its original does, which its user does not see meanwhile: nothing tells
+    it from other samples. Raises ``NotFound`` for an unknown sample.
     """
     row = session.get(SampleRow, sample_id)
     if row is None:
         raise NotFound("sample", sample_id)
-    before, after = SampleRow.added < row.added, SampleRow.added > row.added
+    standing: dict[str, str] = {}  # original → answer
+    if viewer:
+        pairs = open_originals(viewer).add_columns(AnswerRow.sample_id)
+        standing = {original: answer for original, answer in session.execute(pairs)}
+    own = next((original for original, answer in standing.items() if answer == sample_id), None)
+    here = session.get_one(SampleRow, own).added if own else row.added
+    left_out = SampleRow.id.in_(hidden_answers(viewer)) | SampleRow.id.in_(list(standing.values()))
+    before, after = SampleRow.added < here, SampleRow.added > here
+    ids = select(SampleRow.id).where(not_(left_out)).limit(1)
+    previous = session.scalar(ids.where(before).order_by(SampleRow.added.desc()))
+    following = session.scalar(ids.where(after).order_by(SampleRow.added))
     return Place(
-        previous=session.scalar(select(SampleRow.id).where(before).order_by(SampleRow.added.desc()).limit(1)),
-        next=session.scalar(select(SampleRow.id).where(after).order_by(SampleRow.added).limit(1)),
-        position=row.added,  # numbered without gaps, and never deleted
-        total=session.scalar(select(func.max(SampleRow.added))) or 0,
+        previous=previous and standing.get(previous, previous),
+        next=following and standing.get(following, following),
+        position=here - _count(session, before, left_out),  # numbered without gaps, and never deleted
+        total=(session.scalar(select(func.max(SampleRow.added))) or 0) - _count(session, left_out),
     )
 
 
+def _count(session: Session, *where: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(SampleRow).where(*where)) or 0
+
+
 def stats(session: Session, revisions: int) -> Stats:
-    """Count everything, in a few grouped queries."""
-    states = dict(_counted(session, SampleRow.state))
+    """Count everything but blind answers, in a few grouped queries."""
+    ours = seen(None)
+    states = dict(_counted(session, SampleRow.state, where=ours))
     return Stats(
         images=session.scalar(select(func.count()).select_from(ImageRow)) or 0,
         samples=sum(states.values()),
         revisions=revisions,
-        instances=session.scalar(select(func.sum(SampleRow.instances))) or 0,
-        no_target=session.scalar(select(func.count()).select_from(SampleRow).where(SampleRow.no_target)) or 0,
+        instances=session.scalar(select(func.sum(SampleRow.instances)).where(*ours)) or 0,
+        no_target=_count(session, SampleRow.no_target.is_(True), *ours),
         releases=session.scalar(select(func.count()).select_from(ReleaseRow)) or 0,
         states={state.value: states.get(state.value, 0) for state in State},
-        matrix=_matrix(session),
-        accepted=_matrix(session, SampleRow.state == State.ACCEPTED.value),
+        matrix=_matrix(session, *ours),
+        accepted=_matrix(session, SampleRow.state == State.ACCEPTED.value, *ours),
     )
 
 

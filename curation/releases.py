@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
 from whyseg.curation.fingerprints import fingerprints
+from whyseg.curation.queries import seen
 from whyseg.curation.rows import revision_of
 from whyseg.curation.similarity import groups, links
 from whyseg.curation.splits import assign_splits
@@ -189,7 +190,7 @@ def _former(session: Session) -> dict[str, Split]:
 def _newest(session: Session, states: States) -> list[_Newest]:
     given = _json(session, RevisionRow.body)["split"].as_string()
     found = select(SampleRow.id, SampleRow.image_id, SampleRow.head, RevisionRow.content, given)
-    found = found.join(RevisionRow, RevisionRow.id == SampleRow.head).order_by(SampleRow.id)
+    found = found.join(RevisionRow, RevisionRow.id == SampleRow.head).where(*seen(None)).order_by(SampleRow.id)
     if states == "accepted":
         found = found.where(SampleRow.state == State.ACCEPTED.value)
     return [_Newest(*row) for row in session.execute(found)]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.tables import RevisionRow, SampleRow
@@ -53,6 +53,15 @@ def row_of(revision: Revision) -> RevisionRow:
         edit=revision.edit,
         body=revision.sample.model_dump_json(),
     )
+
+
+def add_sample_row(session: Session, revision: Revision) -> None:
+    """Add a draft with its first revision behind all samples that there are."""
+    added = 1 + (session.info.get("added") or session.scalar(select(func.max(SampleRow.added))) or 0)
+    session.info["added"] = added  # a session lives as long as its transaction
+    row = SampleRow(id=revision.sample.id, added=added)
+    point(row, revision, State.DRAFT)
+    session.add_all([row, row_of(revision)])
 
 
 def point(row: SampleRow, revision: Revision, state: State) -> None:

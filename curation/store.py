@@ -11,9 +11,10 @@ from whyseg.curation import audit, leases, queries
 from whyseg.curation.database import Database
 from whyseg.curation.findings import Settled, finding_row, read_findings, settle_findings
 from whyseg.curation.queries import Order, Page, Place, SampleFilter, Stats
-from whyseg.curation.rows import point, revision_of, row_of
+from whyseg.curation.rows import add_sample_row, point, revision_of, row_of
 from whyseg.curation.tables import AuditRow, FindingRow, ImageRow, ReviewRow, RevisionRow, SampleRow, SuggestionRow
 from whyseg.curation.times import now, stamp
+from whyseg.curation.visibility import Viewer, require_open
 from whyseg.schemas.errors import (
     CorruptStore,
     IllegalTransition,
@@ -46,7 +47,7 @@ class Store:
         except WhysegError:
             self.close()
             raise
-        self._clock = clock
+        self.clock = clock
 
     def close(self) -> None:
         """Close the connections."""
@@ -146,8 +147,9 @@ class Store:
 
         The same ``edit`` again returns the head that it made; content equal to the newest makes no revision. A
         submitted or rejected sample becomes a draft. Raises ``NotFound``, ``StaleParent`` when somebody was faster,
-        ``IllegalTransition`` when the sample is accepted and so locked, ``InvalidRecord`` when the change is about
-        another sample or image, and with ``leased`` ``LeaseHeld`` or ``LeaseLost`` unless the author has the lease.
+        ``IllegalTransition`` when it is locked (accepted, or a blind answer that was handed in), ``InvalidRecord`` when
+        the change is about another sample or image, and with ``leased`` ``LeaseHeld`` or ``LeaseLost`` unless the
+        author has the lease.
         """
         with self.database.write() as session:
             row = _sample_row(session, sample_id)
@@ -160,7 +162,7 @@ class Store:
                         )
                     return Head(revision=revision_of(done), state=State(row.state))
             if leased:
-                leases.require(session, sample_id, author, self._clock())
+                leases.require(session, sample_id, author, self.clock())
             head = _revision_of_head(session, row)
             if parent != head.id:
                 raise StaleParent(sample_id, head.id, parent)
@@ -173,8 +175,9 @@ class Store:
                 )
             if sample == head.sample:
                 return Head(revision=head, state=State(row.state))
+            require_open(session, row, "change it")
             revision = Revision.make(
-                sample, number=head.number + 1, parent=head.id, author=author, created_at=self._clock(), edit=edit
+                sample, number=head.number + 1, parent=head.id, author=author, created_at=self.clock(), edit=edit
             )
             point(row, revision, State.DRAFT)
             session.add(row_of(revision))
@@ -192,7 +195,7 @@ class Store:
         with self.database.write() as session:
             row = _sample_row(session, sample_id)
             if leased:
-                leases.require(session, sample_id, author, self._clock())
+                leases.require(session, sample_id, author, self.clock())
             head = _revision_of_head(session, row)
             if parent != head.id:
                 raise StaleParent(sample_id, head.id, parent)
@@ -218,6 +221,7 @@ class Store:
                 raise IllegalTransition(
                     review.sample_id, row.state, f"{review.decision} it: only submitted samples are reviewed"
                 )
+            require_open(session, row, f"{review.decision} it: a blind answer is compared, not reviewed")
             keys = {"revision_id": review.revision_id, "sample_id": review.sample_id}
             session.add(
                 ReviewRow(id=review.id, **keys, created_at=stamp(review.created_at), body=review.model_dump_json())
@@ -260,7 +264,7 @@ class Store:
     def settle_findings(self, found: Iterable[Finding], kinds: Collection[str]) -> Settled:
         """Make the open findings of some kinds those that were found; none is deleted, known ones stay."""
         with self.database.write() as session:
-            return settle_findings(session, found, kinds, self._clock())
+            return settle_findings(session, found, kinds, self.clock())
 
     def findings(self, sample_id: str | None = None, *, gone: bool = False) -> list[Finding]:
         """Return the open findings about a sample, or all, newest first; with ``gone`` also those that are gone."""
@@ -270,19 +274,19 @@ class Store:
     def claim(self, sample_id: str, holder: str, *, seconds: float = LEASE_SECONDS) -> Lease:
         """Take or renew a lease on a sample; raises ``LeaseHeld`` while somebody else's lives."""
         with self.database.write() as session:
-            return leases.claim(session, sample_id, holder, self._clock(), seconds)
+            return leases.claim(session, sample_id, holder, self.clock(), seconds)
 
     def claim_next(
         self, wanted: SampleFilter, holder: str, *, seconds: float = LEASE_SECONDS, after: str | None = None
     ) -> Lease | None:
         """Take a lease on the first matching sample, from ``after`` on, that nobody else holds; None without one."""
         with self.database.write() as session:
-            return leases.claim_next(session, wanted, holder, self._clock(), seconds, after)
+            return leases.claim_next(session, wanted, holder, self.clock(), seconds, after)
 
     def renew(self, lease: Lease, *, seconds: float = LEASE_SECONDS) -> Lease:
         """Prolong a lease: the heartbeat; raises ``LeaseLost``."""
         with self.database.write() as session:
-            return leases.renew(session, lease, self._clock(), seconds)
+            return leases.renew(session, lease, self.clock(), seconds)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back."""
@@ -294,10 +298,10 @@ class Store:
         with self.database.read() as session:
             return queries.page(session, wanted, order, offset, limit)
 
-    def place(self, sample_id: str) -> Place:
-        """Return a sample's neighbours and position in the order of adding; raises ``NotFound``."""
+    def place(self, sample_id: str, viewer: Viewer | None = None) -> Place:
+        """Return a sample's neighbours and position in the order of adding, as a viewer sees them; or ``NotFound``."""
         with self.database.read() as session:
-            return queries.place(session, sample_id)
+            return queries.place(session, sample_id, viewer)
 
     def stats(self) -> Stats:
         """Count what the workspace holds."""
@@ -313,7 +317,7 @@ class Store:
             return [audit.entry_of(row) for row in session.scalars(found)]
 
     def _add_image(self, session: Session, image: Image, author: str) -> None:
-        at = self._clock()
+        at = self.clock()
         body = image.model_dump_json()
         session.add(ImageRow(id=image.id, file_name=image.file_name, added_at=stamp(at), body=body))
         audit.append(session, at, author, "add_image", image.id, file_name=image.file_name, record=image.content_hash())
@@ -323,17 +327,13 @@ class Store:
             raise NotFound("image", sample.image_id)
         if sizes[sample.image_id] != sample.size:
             raise SizeMismatch(f"sample {sample.id}", sizes[sample.image_id], sample.size)
-        revision = Revision.make(sample, number=1, parent=None, author=author, created_at=self._clock())
-        added = 1 + (session.info.get("added") or session.scalar(select(func.max(SampleRow.added))) or 0)
-        session.info["added"] = added
-        row = SampleRow(id=sample.id, added=added)
-        point(row, revision, State.DRAFT)
-        session.add_all([row, row_of(revision)])
+        revision = Revision.make(sample, number=1, parent=None, author=author, created_at=self.clock())
+        add_sample_row(session, revision)
         at = revision.created_at
         audit.append(session, at, author, "add_sample", sample.id, revision=revision.id, state=State.DRAFT.value)
 
     def _move(self, session: Session, row: SampleRow, state: State, actor: str, action: str, **detail: Any) -> None:
-        at = self._clock()
+        at = self.clock()
         row.state, row.updated_at = state.value, stamp(at)
         audit.append(session, at, actor, action, row.id, state=state.value, **detail)
 

@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
+from whyseg.curation.answer_checks import answer_problems, work_problems
 from whyseg.curation.release_checks import list_problems
 from whyseg.curation.rows import all_revisions, pointer, revision_of
 from whyseg.curation.tables import AuditRow, ImageRow, ReleaseRow, ReviewRow, RevisionRow, SampleRow
@@ -23,6 +24,7 @@ _VOUCHED = {
     "record": "image",
     "review": "a review of sample",
     "release": "release",
+    "answer": "blind answer",
 }
 
 
@@ -56,6 +58,9 @@ def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: Non
         problems += _images(session, workspace, logged)
         progress("reviews")
         problems += _reviews(session, logged)
+        progress("assignments, answers, gold items")
+        told = [*answer_problems(session, logged), *work_problems(session)]
+        problems += [Problem(what=what, message=message) for what, message in told]
         progress("releases")
         problems += _releases(session, logged)
         problems += [Problem(what=vouched[key], message="is in the audit log, but gone") for key in sorted(logged)]

@@ -2,27 +2,28 @@
 
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.store import Store
+from whyseg.curation.visibility import Viewer
 from whyseg.schemas import Instance, Sample, Scene, SceneObject
 
 SAME_IOU = 0.8  # two masks of one picture that agree this much are one object
 _PAGE = 200
 
 
-def scene_of(store: Store, sample: Sample) -> Scene:
-    """Return the scene of a sample: its instances as targets, the other samples' instances as the others.
+def scene_of(store: Store, sample: Sample, viewer: Viewer | None = None) -> Scene:
+    """Return the scene of a sample: its instances as targets, as the others those of the samples that a viewer sees.
 
     What several samples hold is one object; what covers a target is that target. Empty masks are left out.
     """
     found = [_object(instance, target=True) for instance in sample.instances if instance.mask.area]
-    for other in _others(store, sample):
+    for other in _others(store, sample, viewer):
         for instance in other.instances:
             if instance.mask.area and not any(_same(instance, thing) for thing in found):
                 found.append(_object(instance, target=False))
     return Scene(size=sample.size, objects=tuple(found))
 
 
-def _others(store: Store, sample: Sample) -> list[Sample]:
-    wanted, ids, offset = SampleFilter(image_id=sample.image_id), list[str](), 0
+def _others(store: Store, sample: Sample, viewer: Viewer | None) -> list[Sample]:
+    wanted, ids, offset = SampleFilter(image_id=sample.image_id, viewer=viewer), list[str](), 0
     while True:
         page = store.page(wanted, offset=offset, limit=_PAGE)
         ids += [summary.id for summary in page.samples if summary.id != sample.id]
