@@ -9,6 +9,7 @@ from whyseg.cli import (
     checking,
     demo,
     drafting,
+    evaluate,
     exporting,
     importing,
     models,
@@ -39,6 +40,7 @@ app.command()(publishing.push)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(segment.segment)
+app.command()(evaluate.evaluate)
 app.command()(drafting.draft)
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
