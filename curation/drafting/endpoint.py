@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -44,6 +44,9 @@ class Unanswered:
 
     problem: DraftProblem
     usage: Usage
+
+
+Read = TypeVar("Read")
 
 
 class _Failed(Exception):
@@ -95,24 +98,42 @@ class Endpoint:
         Raises ``EndpointDenied`` when the server will answer no request like this one, ``DrafterUnavailable`` for a key
         that can be none.
         """
+        return self._tried(messages, schema, {"max_tokens": tokens}, self._read)
+
+    def sample(
+        self, messages: list[dict[str, Any]], *, n: int, tokens: int, **sampling: float
+    ) -> list[Answer] | Unanswered:
+        """Send messages and return up to ``n`` answers, an empty one as empty text; ``sampling`` is sent as it is.
+
+        A server that knows no ``n`` gives one answer. Raises as `ask` does.
+        """
+        return self._tried(messages, None, {"max_tokens": tokens, "n": n, **sampling}, self._read_all)
+
+    def _tried(
+        self,
+        messages: list[dict[str, Any]],
+        schema: dict[str, Any] | None,
+        settings: dict[str, Any],
+        read: Callable[[Any, Usage], Read],
+    ) -> Read | Unanswered:
         usage, last = Usage(), _Failed("it was not tried")
         for number in range(self.tries):
             if number:
                 self._sleep(_wait(number, last.after))
             try:
-                reply = self._send(messages, schema, tokens)
+                reply = self._send(messages, schema, settings)
                 if isinstance(reply, DraftProblem):
                     return Unanswered(reply, usage)
                 usage = usage + self._usage(reply)
-                return self._read(reply, usage)
+                return read(reply, usage)
             except _Failed as failed:
                 last = failed
         kind = "parse_failure" if last.body else "unanswered"
         reason = f"{last.reason}, in {self.tries} tries"
         return Unanswered(DraftProblem(kind=kind, reason=reason, text=last.body), usage)  # type: ignore[arg-type]
 
-    def _send(self, messages: list[dict[str, Any]], schema: dict[str, Any] | None, tokens: int) -> Any:
-        body: dict[str, Any] = {"model": self.model, "messages": messages, "max_tokens": tokens}
+    def _send(self, messages: list[dict[str, Any]], schema: dict[str, Any] | None, settings: dict[str, Any]) -> Any:
+        body: dict[str, Any] = {"model": self.model, "messages": messages, **settings}
         if schema and self._constrained:
             form = {"name": "reply", "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
@@ -178,6 +199,18 @@ class Endpoint:
             problem = DraftProblem(kind="parse_failure", reason="the answer is empty", text=self._shown(reply))
             return Unanswered(problem, usage)
         return Answer(self._hidden(content), ending == "length", usage)
+
+    def _read_all(self, reply: Any, usage: Usage) -> list[Answer]:
+        try:
+            texts = [(choice["message"].get("content"), choice.get("finish_reason")) for choice in reply["choices"]]
+        except (AttributeError, KeyError, TypeError):
+            texts = []
+        if not texts:
+            raise _Failed("the server's reply holds no choice", body=self._shown(reply))
+        return [
+            Answer(self._hidden(text) if isinstance(text, str) else "", ending == "length", usage)
+            for text, ending in texts
+        ]
 
     def _shown(self, reply: Any) -> str:
         return self._hidden(json.dumps(reply, ensure_ascii=False))[:4000]
