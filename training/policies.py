@@ -1,14 +1,17 @@
 """What answers a question about a picture with text: the thing that is trained, voted over and evaluated."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from whyseg.schemas.errors import UsageError
+from whyseg.schemas.record import Record
+from whyseg.training.answers import Shape
 from whyseg.training.frames import Frame
+from whyseg.training.pictures import RgbArray
+from whyseg.training.presets import Preset, load_preset
 
-RgbArray = npt.NDArray[np.uint8]
+CARD = "policy.json"
 
 
 class Policy(Protocol):
@@ -26,6 +29,10 @@ class Policy(Protocol):
     def style(self) -> str:
         """The prompt, a style of `prompts.messages`."""
 
+    @property
+    def shape(self) -> Shape:
+        """The form of the answers, for `answers.parse`."""
+
     def answer(
         self,
         images: Sequence[RgbArray],
@@ -42,3 +49,50 @@ class Policy(Protocol):
         ``images``: uint8 (H, W, 3), upright, in their own size. At temperature 0 answers are greedy, so all k are the
         same one. An answer that could not be had is the empty text, which parses as a failure.
         """
+
+
+class PolicyCard(Record):
+    """What lies beside a trained policy: the preset that made it, and the model its adapters belong to, if they do.
+
+    ``base``: a Hub id or a folder; None when the policy's own folder holds the whole model.
+    """
+
+    preset: Preset
+    base: str | None = None
+
+
+def open_policy(
+    source: str, *, preset: str | None = None, endpoint: str | None = None, device: str | None = None
+) -> Policy:
+    """Return the policy of a run's folder, of a model's folder or Hub id, or of a model behind ``endpoint``.
+
+    ``preset``: how the model is asked, a preset's name or file; a run's own policy knows it, for others it must be
+    given. Raises ``UsageError`` without it, ``ModelUnavailable`` and ``ModelFailed`` where the model cannot be loaded.
+    """
+    if endpoint is not None:
+        from whyseg.training.endpoint_policy import EndpointPolicy
+
+        return EndpointPolicy(endpoint, source, load_preset(_asked(preset, source)))
+    from whyseg.training.local_policy import LocalPolicy
+
+    card = card_of(Path(source).expanduser())
+    if card is None:
+        card = (source, PolicyCard(preset=load_preset(_asked(preset, source))))
+    folder, known = card
+    if preset is not None:
+        known = known.model_copy(update={"preset": load_preset(preset)})
+    return LocalPolicy.load(folder, known, device=device)
+
+
+def card_of(path: Path) -> tuple[str, PolicyCard] | None:
+    """Return the folder of a policy that lies at a path, a run's or its own, and its card; None where there is none."""
+    for folder in (path, path / "policy"):
+        if (folder / CARD).is_file():
+            return str(folder), PolicyCard.parse((folder / CARD).read_bytes())
+    return None
+
+
+def _asked(preset: str | None, source: str) -> str:
+    if preset is None:
+        raise UsageError(f"{source} does not say how it is asked: give --preset")
+    return preset

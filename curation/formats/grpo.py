@@ -157,17 +157,17 @@ class GrpoWriter:
         return self._picture[1]
 
 
-def framed(pixels: BoolArray) -> BoolArray:
-    """Return a mask, bool (H, W), in the frame: bool (840, 840).
+def framed(pixels: BoolArray, side: int = SIDE) -> BoolArray:
+    """Return a mask, bool (H, W), in the frame: bool (side, side).
 
     Where a side gets shorter, a pixel belongs to it when half of its area does; where none does, those with the
     largest share. Where a side gets longer, pixels repeat, and `unframed` brings back every one.
     """
     height, width = pixels.shape
-    fitting = (min(width, SIDE), min(height, SIDE))
+    fitting = (min(width, side), min(height, side))
     share = cv2.resize(np.ascontiguousarray(pixels, np.float32), fitting, interpolation=cv2.INTER_AREA)
     small = share >= min(0.5, float(share.max()) or 0.5)
-    return _repeated(small, (SIDE, SIDE))
+    return _repeated(small, (side, side))
 
 
 def unframed(mask: BoolArray, size: tuple[int, int]) -> BoolArray:
