@@ -1,0 +1,123 @@
+"""The world's samples: one scene, one question and its exact masks each, the same for the same seed."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from whyseg.schemas import Image, Mask, Sample
+from whyseg.schemas.mask import BoolArray
+from whyseg.schemas.record import Record
+from whyseg.schemas.sample import ReasoningType
+from whyseg.training.world.errors import Planted, plant
+from whyseg.training.world.questions import CHAINS, Asked, ask
+from whyseg.training.world.scenes import SIDE, SIZES, Scene, make_scene, one_of
+from whyseg.training.world.shapes import COLOURS, KINDS, PATTERNS, SHAPES
+
+SOURCE = "world"
+LICENSE = "CC0-1.0"
+Share = Annotated[float, Field(ge=0, le=1)]
+_NEVER_EMPTY = {(ReasoningType.COMPARATIVE_RELATIONAL, 1)}  # something is always the largest
+
+
+class World(Record):
+    """What scenes and questions are drawn from.
+
+    ``count``: fewest and most things of a scene; ``most``: things that may answer one question; ``no_target``: the
+    share of questions that nothing answers; ``errors``: the share of samples that get a mistake.
+    """
+
+    side: Annotated[int, Field(ge=56, le=2048)] = SIDE
+    count: tuple[int, int] = (3, 6)
+    kinds: tuple[str, ...] = tuple(KINDS)
+    colours: tuple[str, ...] = tuple(COLOURS)
+    patterns: tuple[str, ...] = PATTERNS
+    sizes: tuple[str, ...] = SIZES
+    reasoning_types: tuple[ReasoningType, ...] = tuple(ReasoningType)
+    depths: tuple[int, ...] = (1, 2, 3, 4)
+    most: Annotated[int, Field(ge=1)] = 3
+    no_target: Share = 0.1
+    errors: Share = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class WorldItem:
+    """A sample with its picture, uint8 (H, W, 3) RGB, and as a PNG file; ``planted``: the mistake in it, if any."""
+
+    number: int
+    image: npt.NDArray[np.uint8]
+    png: bytes
+    sample: Sample
+    asked: Asked
+    planted: Planted | None
+
+    @property
+    def record(self) -> Image:
+        """The record of the picture."""
+        height, width = self.sample.size
+        return Image(
+            id=self.sample.image_id, width=width, height=height, format="PNG", byte_size=len(self.png),
+            file_name=f"{self.number:06d}.png", license=LICENSE,
+        )  # fmt: skip
+
+
+def samples(n: int, seed: int, world: World | None = None, *, start: int = 0) -> Iterator[WorldItem]:
+    """Yield ``n`` samples from number ``start`` on; a sample depends on the seed, its number and the world alone."""
+    world = world or World()
+    for number in range(start, start + n):
+        yield make_item(number, seed, world)
+
+
+def make_item(number: int, seed: int, world: World) -> WorldItem:
+    """Make one sample."""
+    rng = np.random.default_rng([seed, number])
+    cells = [cell for cell in CHAINS if cell[0] in world.reasoning_types and cell[1] in world.depths]
+    kind, depth = one_of(rng, cells)
+    nothing = bool(rng.random() < world.no_target) and (kind, depth) not in _NEVER_EMPTY
+    asked = None
+    while asked is None:
+        asked = ask(rng, _scene(rng, world, kind, depth), kind, depth, most=world.most, no_target=nothing)
+    image = asked.scene.picture()
+    png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    query = {"text": asked.text, "is_sentence": asked.is_sentence, "origin": {"kind": "model", "model": "world"}}
+    fields: dict[str, Any] = {
+        "query": query,
+        "instances": [_instance(i, target.label, target.mask) for i, target in enumerate(asked.targets, 1)],
+        "no_target": not asked.found,
+        "reasoning_type": kind,
+        "hops": asked.hops,
+        "depth": depth,
+    }
+    planted = plant(rng, asked) if rng.random() < world.errors else None
+    if planted:
+        fields = {**fields, **planted.changed(fields)}
+    key = hashlib.sha256(png).hexdigest()
+    sample = Sample.start(key, image.shape[:2], source=SOURCE, source_record=f"{seed}/{number}", **fields)
+    return WorldItem(number, image, png, sample, asked, planted)
+
+
+def _instance(number: int, label: str, mask: BoolArray) -> dict[str, Any]:
+    return {"id": number, "label": label, "mask": Mask.encode(mask), "origin": {"kind": "model", "model": "world"}}
+
+
+def _scene(rng: np.random.Generator, world: World, kind: ReasoningType, depth: int) -> Scene:
+    kinds, count, pools = world.kinds, world.count, (4, 3, 2)
+    if kind is ReasoningType.COMMONSENSE and depth > 2:
+        # Three or four properties in turn tell things apart only where there are many, and all much alike.
+        kinds = tuple(name for name in kinds if name in SHAPES) or kinds
+        count, pools = (max(count), max(count)), (2, 2, 2)
+    return make_scene(
+        int(rng.integers(2**48)),
+        side=world.side,
+        count=count,
+        kinds=kinds,
+        colours=world.colours,
+        patterns=world.patterns,
+        sizes=world.sizes,
+        pools=pools,
+    )
