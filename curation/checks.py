@@ -47,8 +47,9 @@ class LeftOut(Record):
 class CheckReport(Record):
     """What a run of the checks did.
 
-    ``checked``: samples. ``findings``: all that are open now, also those of imports. ``new``: how many of them were not
-    open before; ``gone``: how many were, and are not any more.
+    ``checked``: samples. ``findings``: all that are open now, also those of imports. ``new``: how many were found that
+    were not before; ``gone``: how many were, and are not any more. ``set_aside``: how many that are found people have
+    set aside; these are not among ``findings``.
     """
 
     checked: int
@@ -56,6 +57,7 @@ class CheckReport(Record):
     new: int
     gone: int
     left_out: tuple[LeftOut, ...] = ()
+    set_aside: int = 0
 
 
 def look(sample: Sample, at: datetime) -> Iterator[Finding]:
@@ -96,12 +98,15 @@ def check_workspace(workspace: Workspace, progress: Progress = lambda part, done
                 left_out.append(LeftOut(check=check.name, reason=str(error)))
     settled = workspace.store.settle_findings(found, ran)
     found.clear()  # what is open comes back from the store
+    known = workspace.store.findings()
+    shown = tuple(one for one in known if one.set_aside is None)
     return CheckReport(
         checked=len(seen),
-        findings=tuple(workspace.store.findings()),
+        findings=shown,
         new=settled.new,
         gone=settled.gone,
         left_out=tuple(left_out),
+        set_aside=len(known) - len(shown),
     )
 
 

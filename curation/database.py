@@ -26,7 +26,7 @@ from sqlalchemy.sql.expression import column, table
 
 from whyseg.schemas.errors import CorruptStore, InvalidRecord, StoreUnavailable, UsageError
 
-HEAD = "0005"  # the newest migration
+HEAD = "0006"  # the newest migration
 BUSY_SECONDS = 30
 _REFUSED = {"42501", "25006"}  # PostgreSQL: insufficient privilege; read-only
 WRITER_LOCK = 0x77687973  # "whys": the advisory lock's number

@@ -1,15 +1,15 @@
-"""Findings in the database: open until what they speak of is gone, and never deleted."""
+"""Findings in the database: open until what they speak of is gone, or somebody sets them aside; never deleted."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, insert, select, update
 from sqlalchemy.orm import Session
 
-from whyseg.curation.tables import FindingRow
+from whyseg.curation.tables import FindingRow, SetAsideRow
 from whyseg.curation.times import stamp
-from whyseg.schemas import Finding
+from whyseg.schemas import Finding, SetAside
 from whyseg.schemas.record import Record
 
 _TOGETHER = 1000  # rows that are written at once
@@ -28,17 +28,35 @@ def finding_row(finding: Finding) -> FindingRow:
 
 
 def read_findings(session: Session, sample_id: str | None, *, gone: bool) -> list[Finding]:
-    """Return the findings about a sample, or all, newest first; with ``gone`` also those that are gone."""
-    found = select(FindingRow.body, FindingRow.gone_at).order_by(FindingRow.created_at.desc(), FindingRow.id)
+    """Return the findings about a sample, or all, newest first, also those set aside; with ``gone`` also gone ones."""
+    found = selected().order_by(FindingRow.created_at.desc(), FindingRow.id)
     if sample_id is not None:
         found = found.where(FindingRow.sample_id == sample_id)
     if not gone:
         found = found.where(FindingRow.gone_at.is_(None))
-    findings = []
-    for body, gone_at in session.execute(found):
-        finding = Finding.parse(body)
-        findings.append(finding.model_copy(update={"gone_at": datetime.fromisoformat(gone_at)}) if gone_at else finding)
-    return findings
+    return [finding_of(row) for row in session.execute(found)]
+
+
+def selected() -> Select[*tuple[Any, ...]]:
+    """Return a question for findings with what sets them aside, whose rows `finding_of` takes."""
+    columns = FindingRow.body, FindingRow.gone_at, SetAsideRow.reason, SetAsideRow.by, SetAsideRow.at
+    return select(*columns).outerjoin(SetAsideRow, holds())
+
+
+def holds() -> ColumnElement[bool]:
+    """Return as a condition that a finding still says what it was set aside for."""
+    return and_(SetAsideRow.finding_id == FindingRow.id, SetAsideRow.says == FindingRow.says)
+
+
+def finding_of(row: Row[Any]) -> Finding:
+    """Return the record of a row."""
+    changes: dict[str, Any] = {}
+    if row.gone_at:
+        changes["gone_at"] = datetime.fromisoformat(row.gone_at)
+    if row.at:
+        changes["set_aside"] = SetAside.parse({"reason": row.reason, "by": row.by, "at": row.at})
+    finding = Finding.parse(row.body)
+    return finding.model_copy(update=changes) if changes else finding
 
 
 def settle_findings(session: Session, found: Iterable[Finding], kinds: Collection[str], at: datetime) -> Settled:
@@ -62,7 +80,7 @@ def settle_findings(session: Session, found: Iterable[Finding], kinds: Collectio
         first = finding.model_copy(update={"created_at": datetime.fromisoformat(row.created_at)})
         columns = _columns(first)
         if (row.gone_at, row.body) != (None, columns["body"]):
-            changed.append({name: columns[name] for name in ("id", "gone_at", "body")})
+            changed.append({name: columns[name] for name in ("id", "gone_at", "body", "severity", "says")})
     left = [row.id for row in known.values() if row.gone_at is None]
     changed += [{"id": key, "gone_at": stamp(at)} for key in left]
     for start in range(0, len(added), _TOGETHER):
@@ -80,5 +98,7 @@ def _columns(finding: Finding) -> dict[str, Any]:
         "image_id": finding.image_id,
         "created_at": stamp(finding.created_at),
         "gone_at": stamp(finding.gone_at) if finding.gone_at else None,
-        "body": finding.model_dump_json(exclude={"gone_at"}),
+        "severity": finding.severity,
+        "says": finding.says(),
+        "body": finding.model_dump_json(exclude={"gone_at", "set_aside"}),
     }

@@ -88,6 +88,20 @@ class FindingRow(Base):
     created_at: Mapped[str]
     body: Mapped[str] = mapped_column(Text)
     gone_at: Mapped[str | None]  # when a check no longer found it
+    severity: Mapped[str]
+    says: Mapped[str]  # the hash of message and evidence
+    __table_args__ = (Index("findings_newest", "created_at", "id"),)
+
+
+class SetAsideRow(Base):
+    """Somebody's word that a finding, as long as it says the same, is no mistake."""
+
+    __tablename__ = "set_aside"
+    finding_id: Mapped[str] = mapped_column(ForeignKey("findings.id"), primary_key=True)
+    says: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    by: Mapped[str]
+    at: Mapped[str]
 
 
 class ReleaseRow(Base):

@@ -33,6 +33,7 @@ from whyseg.schemas.revision import Lease as Lease
 from whyseg.schemas.revision import Reason as Reason
 from whyseg.schemas.revision import Review as Review
 from whyseg.schemas.revision import Revision as Revision
+from whyseg.schemas.revision import SetAside as SetAside
 from whyseg.schemas.revision import State as State
 from whyseg.schemas.revision import Suggestion as Suggestion
 from whyseg.schemas.sample import Instance as Instance
@@ -83,6 +84,7 @@ __all__ = [
     "Sample",
     "Scene",
     "SceneObject",
+    "SetAside",
     "Split",
     "State",
     "Suggestion",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from whyseg.schemas.canonical import content_hash
 from whyseg.schemas.errors import InvalidRecord
@@ -143,10 +143,19 @@ class Suggestion(Record):
     created_at: Utc
 
 
+class SetAside(Record):
+    """Somebody's word that a finding is no mistake, and why."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+    by: str
+    at: Utc
+
+
 class Finding(Record):
     """Something a check or a model run says about a sample or an image.
 
     ``evidence`` is plain JSON: where it is and what else it names. ``gone_at``: when its cause was no longer found.
+    ``set_aside`` holds as long as message and evidence stay what they were.
     """
 
     id: str
@@ -158,6 +167,11 @@ class Finding(Record):
     evidence: dict[str, Any] = Field(default_factory=dict)
     created_at: Utc
     gone_at: Utc | None = None
+    set_aside: SetAside | None = None
+
+    def says(self) -> str:
+        """Return the hash of what is said: message and evidence."""
+        return content_hash([self.message, self.evidence])
 
 
 class Lease(Record):

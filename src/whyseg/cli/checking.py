@@ -24,6 +24,8 @@ def check(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
         subject = finding.sample_id or f"image {finding.image_id}"
         typer.echo(f"{finding.severity:<8}{subject} {finding.kind}: {' '.join(finding.message.split())}")
     open_ones = f"{len(report.findings)} findings, {report.new} of them new; {report.gone} gone"
+    if report.set_aside:
+        open_ones += f", {report.set_aside} set aside"
     typer.echo(f"{report.checked} samples checked: {open_ones}")
 
 
