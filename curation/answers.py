@@ -79,8 +79,8 @@ class Answers:
                     continue
                 reasons = {name: knows(session, sample_id, name, self.store.clock()) for name in names}
                 able = [name for name in names if not reasons[name]]
-                self._random.shuffle(able)
-                chosen = sorted(able, key=lambda name: busy.get(name, 0))[:each]
+                lots = {name: (busy.get(name, 0), self._random.random()) for name in able}
+                chosen = sorted(sorted(able, key=lots.__getitem__)[:each], key=names.index)
                 for name in chosen:
                     answer = hand_out_one(session, self.store, original, name, kind, by)
                     assign_one(session, self.store, answer.sample_id, name, by)
