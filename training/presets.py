@@ -239,7 +239,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: not TOML: {error}") from error
     try:
         return Preset.parse({"name": path.stem, **data})

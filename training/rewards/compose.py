@@ -35,7 +35,7 @@ class Reward:
         self.preset = preset
         self.spec = preset.reward
         self.needs_masks = self.spec.needs_masks
-        self.maxima = {
+        self.maxima: dict[str, float] = {
             name: weight * term_maximum(name, self.spec) for name, weight in self.spec.active_terms().items()
         }
         self.maximum = fsum(self.maxima.values())

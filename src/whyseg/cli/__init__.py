@@ -15,6 +15,7 @@ from whyseg.cli import (
     models,
     publishing,
     releases,
+    reward,
     segment,
     serve,
     users,
@@ -42,6 +43,7 @@ app.command()(demo.demo)
 app.command()(segment.segment)
 app.command()(evaluate.evaluate)
 app.command()(drafting.draft)
+app.command()(reward.reward)
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 
