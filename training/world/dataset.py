@@ -45,6 +45,18 @@ class World(Record):
     errors: Share = 0.0
 
 
+PLAIN = World(
+    count=(2, 3),
+    kinds=("circle", "square", "cup", "key", "umbrella"),
+    patterns=("plain",),
+    sizes=("large",),
+    depths=(1,),
+    most=1,
+    no_target=0,
+)
+"""What a policy of a million weights learns within minutes: few large things, one step, one answer."""
+
+
 @dataclass(frozen=True, eq=False)
 class WorldItem:
     """A sample with its picture, uint8 (H, W, 3) RGB, and as a PNG file; ``planted``: the mistake in it, if any."""

@@ -13,6 +13,7 @@ from whyseg.cli import (
     exporting,
     importing,
     models,
+    people,
     publishing,
     releases,
     reward,
@@ -20,6 +21,7 @@ from whyseg.cli import (
     serve,
     users,
     workspace,
+    world,
 )
 from whyseg.schemas.errors import UsageError, WhysegError
 
@@ -46,6 +48,8 @@ app.command()(drafting.draft)
 app.command()(reward.reward)
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
+app.command()(people.people)
+app.add_typer(world.app, name="world")
 
 
 def _version(show: bool) -> None:
