@@ -16,7 +16,7 @@ from whyseg.curation import audit
 from whyseg.curation.database import Database
 from whyseg.curation.tables import SessionRow, UserRow
 from whyseg.curation.times import now, stamp
-from whyseg.schemas.errors import InvalidRecord, NotFound, UsageError, WrongLogin
+from whyseg.schemas.errors import InvalidRecord, LastCurator, NotFound, UsageError, WrongLogin
 from whyseg.schemas.user import Role, User
 
 NAME_LENGTH = 64
@@ -69,31 +69,49 @@ class Users:
 
     def set_role(self, name: str, role: Role, *, author: str) -> User:
         """Give a user another role, from the next request on; raises ``NotFound``."""
-        with self.database.write() as session:
-            row = _row(session, name)
-            if row.role != role:
-                row.role = role.value
-                self._log(session, author, "set_role", row, role=role.value)
-            return user_of(row)
+        return self.change(name, role=role, author=author)
 
     def set_password(self, name: str, password: str, *, author: str) -> User:
         """Give a user another password and sign them out everywhere; raises ``NotFound``, ``InvalidRecord``."""
-        hashed = self._hash(checked_password(password, name))
-        with self.database.write() as session:
-            row = _row(session, name)
-            row.password = hashed
-            _sign_out(session, row)
-            self._log(session, author, "set_password", row)
-            return user_of(row)
+        return self.change(name, password=password, author=author)
 
     def set_disabled(self, name: str, disabled: bool, *, author: str) -> User:
         """Keep a user out, from the next request on, or let them in again; raises ``NotFound``."""
+        return self.change(name, disabled=disabled, author=author)
+
+    def change(
+        self,
+        name: str,
+        *,
+        role: Role | None = None,
+        disabled: bool | None = None,
+        password: str | None = None,
+        author: str,
+        keep_curator: bool = False,
+    ) -> User:
+        """Change what is not None, all of it or nothing, from the next request on.
+
+        A disabled user and one with another password are signed out everywhere. Raises ``NotFound``, ``InvalidRecord``
+        for a password that nobody can have, and with ``keep_curator`` ``LastCurator`` when no curator would be left who
+        may sign in.
+        """
+        known = self.get(name).name  # before a password is hashed, which costs
+        hashed = None if password is None else self._hash(checked_password(password, known))
         with self.database.write() as session:
             row = _row(session, name)
-            if row.disabled != disabled:
+            if keep_curator and _is_last_curator(session, row) and (disabled or role not in (None, Role.CURATOR)):
+                raise LastCurator(row.name)
+            if role is not None and row.role != role:
+                row.role = role.value
+                self._log(session, author, "set_role", row, role=role.value)
+            if disabled is not None and row.disabled != disabled:
                 row.disabled = disabled
                 _sign_out(session, row)
                 self._log(session, author, "disable_user" if disabled else "enable_user", row)
+            if hashed is not None:
+                row.password = hashed
+                _sign_out(session, row)
+                self._log(session, author, "set_password", row)
             return user_of(row)
 
     def authenticate(self, name: str, password: str) -> User:
@@ -154,9 +172,10 @@ def checked_name(name: str) -> str:
     'Zoë Müller'
     """
     name = unicodedata.normalize("NFC", name)
-    if not (1 <= len(name) <= NAME_LENGTH) or name != name.strip() or not name.isprintable():
+    shown = 1 <= len(name) <= NAME_LENGTH and name == name.strip() and name.isprintable()
+    if not shown or "/" in name or name in (".", ".."):  # a name is a part of an address
         raise InvalidRecord(
-            f"a user's name is 1 to {NAME_LENGTH} printable characters without spaces around it, got {name!r}"
+            f"a user's name is 1 to {NAME_LENGTH} printable characters, no slash and no spaces around it, got {name!r}"
         )
     return name
 
@@ -188,6 +207,11 @@ def _row(session: Session, name: str) -> UserRow:
     if row is None:
         raise NotFound("user", name)
     return row
+
+
+def _is_last_curator(session: Session, row: UserRow) -> bool:
+    enabled = UserRow.role == Role.CURATOR.value, UserRow.disabled.is_(False)
+    return list(session.scalars(select(UserRow.name).where(*enabled))) == [row.name]
 
 
 def _sign_out(session: Session, row: UserRow) -> None:

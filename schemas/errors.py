@@ -28,7 +28,8 @@
     ├── AccessError
     │   ├── WrongLogin         no such user, another password, or a disabled user: it is not said which
     │   ├── TooManyLogins      passwords were tried too often
-    │   └── Forbidden          the user's role does not allow this
+    │   ├── Forbidden          the user's role does not allow this
+    │   └── LastCurator        nobody would be left who may manage users
     ├── HubError               the Hub refuses what is asked of it
     │   ├── HubDenied          the token is missing, wrong, or may not do this
     │   ├── HubUnavailable     no network, no answer, too many requests: trying again may help
@@ -187,6 +188,14 @@ class Forbidden(AccessError):
     def __init__(self, role: str, verb: str) -> None:
         self.role, self.verb = role, verb
         super().__init__(f"your role, {role}, does not allow this: {verb}")
+
+
+class LastCurator(AccessError):
+    """Without this user's role nobody who may sign in could manage users."""
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        super().__init__(f"{user} is the last curator who may sign in: make somebody else a curator first")
 
 
 class DrafterError(WhysegError):

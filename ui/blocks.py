@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
 
+from whyseg.curation.people import Throughput
 from whyseg.curation.workspace import Workspace
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio looks at it when it is imported
@@ -14,6 +15,7 @@ from whyseg.ui.annotate import build_annotate
 from whyseg.ui.browse import BrowseTab
 from whyseg.ui.releases import ReleasesTab
 from whyseg.ui.review import build_review
+from whyseg.ui.team import TeamTab
 
 PATH = "/app"
 # Gradio copies this into the page's head as it is; the path is the page's, so that a root path stays in front of it.
@@ -94,6 +96,7 @@ SHAPES = {
 def mount_page(
     app: FastAPI,
     workspace: Workspace,
+    throughput: Throughput,
     *,
     auth_dependency: Callable[[Request], str | Awaitable[str | None] | None] | None = None,
 ) -> None:
@@ -103,7 +106,7 @@ def mount_page(
     """
     gr.mount_gradio_app(
         app,
-        build_blocks(workspace),
+        build_blocks(workspace, throughput),
         PATH,
         auth_dependency=auth_dependency,
         ssr_mode=False,  # no second server, written in another language
@@ -114,8 +117,8 @@ def mount_page(
     )
 
 
-def build_blocks(workspace: Workspace) -> gr.Blocks:
-    """Build the tabs."""
+def build_blocks(workspace: Workspace, throughput: Throughput | None = None) -> gr.Blocks:
+    """Build the tabs; ``throughput`` is shared with the routes, where there are any."""
     with gr.Blocks(title="whyseg", analytics_enabled=False, fill_width=True) as blocks:
         with gr.Tabs(elem_id="ws-tabs") as tabs:
             with gr.Tab("Annotate", id="annotate"):
@@ -126,8 +129,11 @@ def build_blocks(workspace: Workspace) -> gr.Blocks:
                 browse = BrowseTab(workspace.store)
             with gr.Tab("Releases", id="releases") as frozen:
                 releases = ReleasesTab(workspace)
+            with gr.Tab("Team", id="team", visible=False) as people:
+                team = TeamTab(workspace, throughput or Throughput(workspace.store.database))
         browse.wire(tab, tabs)
         releases.wire(frozen)
+        team.wire(blocks, people, tabs)
     return blocks
 
 

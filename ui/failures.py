@@ -28,6 +28,7 @@ STATUS: dict[type[WhysegError], int] = {
     errors.WrongLogin: 401,
     errors.TooManyLogins: 429,
     errors.Forbidden: 403,
+    errors.LastCurator: 409,
     WhysegError: 500,
 }
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from whyseg.curation.sessions import Sessions
 from whyseg.curation.users import PASSWORD_LENGTHS, Users, key_of
 from whyseg.schemas.errors import TooManyLogins
+from whyseg.schemas.user import User
 from whyseg.ui.routes.strict import StrictRoute
 from whyseg.ui.sessions import hand_out, take_back, token_of
 
@@ -138,20 +139,28 @@ class Logins:
 
     def login(self, body: Login, request: Request) -> JSONResponse:
         """Sign in, under a new session whatever the browser had; one that it had is over."""
-        address = request.client.host if request.client else ""
-        self.throttle.enter(body.name, address)
-        if not self._turns.acquire(timeout=PATIENCE):
-            raise TooManyLogins(int(PATIENCE))
-        try:
-            user = self.users.authenticate(body.name, body.password)
-        finally:
-            self._turns.release()
-        self.throttle.passed(body.name, address)
+        user = self.check(body.name, body.password, request)
         if former := token_of(request):
             self.sessions.end(former)
         answer = JSONResponse({"user": user.name, "role": user.role.value})
         hand_out(answer, request, self.sessions.start(user))
         return answer
+
+    def check(self, name: str, password: str, request: Request) -> User:
+        """Return the user whose name and password these are.
+
+        Raises ``WrongLogin``, and ``TooManyLogins`` when it was tried too often, or is tried too often at once.
+        """
+        address = request.client.host if request.client else ""
+        self.throttle.enter(name, address)
+        if not self._turns.acquire(timeout=PATIENCE):
+            raise TooManyLogins(int(PATIENCE))
+        try:
+            user = self.users.authenticate(name, password)
+        finally:
+            self._turns.release()
+        self.throttle.passed(name, address)
+        return user
 
     def logout(self, request: Request) -> JSONResponse:
         """Sign out; pictures that the browser keeps are forgotten where it can be told so (https)."""

@@ -111,3 +111,10 @@ def authorise(request: Request, who: Who) -> None:
     """Stand before a route, as its dependency: raises ``Forbidden`` unless who asks may do what the route does."""
     path = request.scope["route"].path.removeprefix(PREFIX)  # of a router that was included it is the path inside
     require(who, ROUTES.get((request.method, path), Verb.ADMINISTER))
+def manages(request: Request) -> Member:
+    """Return who makes a request; raises ``Forbidden`` unless they manage the team."""
+    who = member(request)
+    require(who, Verb.ADMINISTER)
+    return who
+
+

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from whyseg import __version__
 from whyseg.curation.clicks import ClickService
 from whyseg.curation.drafting.template import TemplateDrafter
+from whyseg.curation.people import Throughput
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.user import Role
 from whyseg.ui import failures
@@ -25,6 +26,7 @@ from whyseg.ui.routes.clicks import ClickRoutes
 from whyseg.ui.routes.coverage import CoverageRoutes
 from whyseg.ui.routes.drafts import DraftRoutes
 from whyseg.ui.routes.leases import LeaseRoutes
+from whyseg.ui.routes.people import PeopleRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
 from whyseg.ui.routes.releases import ReleaseRoutes
 from whyseg.ui.routes.reviews import ReviewRoutes
@@ -73,6 +75,8 @@ def build_api(
     api.include_router(DraftRoutes(workspace, TemplateDrafter()).router())
     api.include_router(CoverageRoutes(workspace).router())
     api.include_router(ReleaseRoutes(workspace).router())
+    app.state.throughput = Throughput(workspace.store.database)
+    api.include_router(PeopleRoutes(workspace, app.state.throughput, team).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
 
     @api.get("/info")
@@ -137,7 +141,7 @@ def build_server(
     def home() -> RedirectResponse:
         return RedirectResponse("/app/")
 
-    mount_page(app, workspace, auth_dependency=_name if team else None)
+    mount_page(app, workspace, app.state.throughput, auth_dependency=_name if team else None)
     return app
 
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from whyseg.client_team import TEAM_ROUTES, TeamMethods
 from whyseg.schemas import Comment, Image, Mask, Point, Reason, Release, ReleaseItem, Review, Sample, State
 from whyseg.schemas.errors import ServerRefused, ServerUnreachable
 from whyseg.schemas.prompt import Box
@@ -56,6 +57,7 @@ ROUTES = {
     ("POST", "/click"): "click",
     ("GET", "/click/{client}/{seq}/{candidate}"): "candidate",
     ("POST", "/outline"): "outline",
+    **TEAM_ROUTES,
 }
 
 
@@ -100,7 +102,7 @@ class Http(Protocol):
         ...
 
 
-class Client:
+class Client(TeamMethods):
     """A connection to a server; use it as a context manager, or call `close`.
 
     ``http`` is a client to go through, which knows the server's address, in place of one made for ``url``.

@@ -118,6 +118,15 @@ def test_every_method_asks_for_its_own_route(
     again = ours.click(sample.image_id, [Point(x=20, y=15), Point(x=1, y=1, positive=False)], refine=(answer["seq"], 0))
     assert asks("candidate", again["seq"], 1)["score"] == again["scores"][1]
     assert asks("outline", block(2, 3, 10, 8, SIZE))["vertices"] == 4
+    assert asks("history", sample.id)[-1]["action"] == "add_sample"
+    assert asks("add_user", "Zoe", "reviewer", "correct horse battery").name == "Zoe"
+    assert asks("change_user", "zoe", role="curator", disabled=True).disabled
+    assert [user.name for user in asks("users")] == ["Zoe"]
+    assert [person["name"] for person in asks("people", since="2026-01-01")["people"]] == ["local", "Zoe"]
+    assert asks("audit", action="add_user", limit=5)["entries"][0]["subject"] == "user:Zoe"
+    with pytest.raises(ServerRefused, match="does not sign in"):
+        ours.change_password("correct horse battery", "battery horse correct")
+    asked.add("change_password")
     assert asked == set(ROUTES.values()) - {"login", "logout"}
 
 

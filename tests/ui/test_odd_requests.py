@@ -67,6 +67,10 @@ def bodies(shown: Any) -> dict[str, Any]:
         "/api/v1/samples/next": {"after": shown["sample"]["id"]},
         "/api/v1/encode": {"image_ids": [image]},
         "/api/v1/click": {**click, "refine": {"seq": 1, "candidate": 0}},
+        "/api/v1/users": {"name": "zoe", "role": "reviewer", "password": "correct horse battery"},
+        "/api/v1/users/{name}": {"role": "curator", "disabled": False, "password": "correct horse battery"},
+        "/api/v1/me/password": {"old": "correct horse battery", "new": "battery horse correct"},
+        "/api/v1/targets": {"reasoning_type": "commonsense", "depth": 1, "target": 5},
         "/api/v1/outline": {"mask": Mask.empty((30, 40)).plain(), "tolerance": 1.0},
     }
 

@@ -133,6 +133,7 @@ def test_the_roles_are_the_agreed_ones() -> None:
     everybody, reviewers, curators = set(Role), {Role.REVIEWER, Role.CURATOR}, {Role.CURATOR}
     assert {verb: {role for role in Role if may(role, verb)} for verb in Verb} == {
         Verb.LOOK: everybody,
+        Verb.OWN: everybody,
         Verb.ANNOTATE: everybody,
         Verb.SUBMIT: everybody,
         Verb.REVIEW: reviewers,

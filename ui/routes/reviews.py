@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from whyseg.curation.history import history
 from whyseg.curation.times import now
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Comment, Head, Reason, Review
@@ -45,6 +46,7 @@ class ReviewRoutes:
         router.post("/{sample_id}/review")(self.review)
         router.post("/{sample_id}/reopen")(self.reopen)
         router.get("/{sample_id}/reviews")(self.reviews)
+        router.get("/{sample_id}/history")(self.history)
         router.get("/{sample_id}/revisions/{revision_id}")(self.revision)
         return router
 
@@ -74,6 +76,10 @@ class ReviewRoutes:
         """Return a sample's reviews, newest first."""
         self.store.head(sample_id)
         return JSONResponse({"reviews": [review.plain() for review in self.store.reviews(sample_id)]})
+
+    def history(self, sample_id: str) -> JSONResponse:
+        """Return what happened to a sample, newest first."""
+        return JSONResponse({"history": [event.plain() for event in history(self.store.database, sample_id)]})
 
     def revision(self, sample_id: str, revision_id: str) -> JSONResponse:
         """Return one version of a sample."""

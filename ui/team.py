@@ -1,0 +1,48 @@
+"""The *Team* tab: who the team is and what it does, for those who manage it.
+
+In team mode only curators see it, and only they are answered: that it is not shown to others keeps nothing from them,
+so every event of a section asks for the role itself (`roles.manages`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import gradio as gr
+
+from whyseg.curation.people import Throughput
+from whyseg.curation.workspace import Workspace
+from whyseg.ui.browse import QUIET
+from whyseg.ui.roles import Verb, may, member
+from whyseg.ui.team_audit import AuditSection
+from whyseg.ui.team_people import PeopleSection
+
+
+class Section(Protocol):
+    """A part of the tab; it builds its components when it is made, inside the current Blocks context."""
+
+    def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
+        """Connect the components: ``shown`` are the events of being looked at, ``tabs`` the page's outermost tabs."""
+        ...
+
+
+class TeamTab:
+    """The tab's sections."""
+
+    def __init__(self, workspace: Workspace, throughput: Throughput) -> None:
+        """Build the tab inside the current Blocks context."""
+        self.sections: list[tuple[gr.Tab, Section]] = []
+        with gr.Tabs(elem_id="ws-team"):
+            with gr.Tab("People", elem_id="ws-team-people") as tab:
+                self.sections.append((tab, PeopleSection(workspace, throughput)))
+            with gr.Tab("Audit", elem_id="ws-team-audit") as tab:
+                self.sections.append((tab, AuditSection(workspace)))
+
+    def wire(self, blocks: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs) -> None:
+        """Connect the sections, and have the tab shown to whoever manages the team; ``tab`` is this one of ``tabs``."""
+        for inner, section in self.sections:
+            section.wire([tab.select, inner.select], tabs)
+        blocks.load(_shown, None, tab, **QUIET)
+
+
+def _shown(request: gr.Request) -> gr.Tab:
+    return gr.Tab(visible=may(member(request.request).role, Verb.ADMINISTER))
