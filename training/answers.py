@@ -144,9 +144,11 @@ def numbers(value: Any, count: int, *, quoted: bool = False) -> tuple[float, ...
         return None
     if quoted:
         value = [float(v) if isinstance(v, str) and _QUOTED.fullmatch(v) else v for v in value]
-    if not all(type(v) in (int, float) and abs(v) <= FARTHEST for v in value):  # type: a truth value is no number
-        return None
-    return tuple(float(v) for v in value)
+    for v in value:
+        kind = type(v)  # not isinstance: a truth value is no number
+        if (kind is not int and kind is not float) or not -FARTHEST <= v <= FARTHEST:
+            return None
+    return tuple(map(float, value))
 
 
 def soft_keys(data: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -75,5 +75,5 @@ class Case:
 
 
 def _scaled(values: Sequence[Sequence[float]], count: int, width: float, height: float) -> FloatArray:
-    scale = np.tile((CANVAS / width, CANVAS / height), count // 2)
+    scale = np.array([CANVAS / width, CANVAS / height] * (count // 2))
     return np.asarray(np.reshape(np.asarray(values, np.float64), (-1, count)) * scale)
