@@ -17,6 +17,7 @@
     │   ├── LeaseHeld          somebody else works on the sample
     │   ├── LeaseLost          the lease has expired or was taken
     │   ├── ExportRunning      another process writes the same export
+    │   ├── AlreadyRunning     the checks are being run, and by whom
     │   ├── StoreUnavailable   the database or the disk refuses (full, read-only, locked)
     │   └── CorruptStore       what is stored does not agree with its hash
     ├── SegmenterError
@@ -42,6 +43,7 @@ A wrong answer of a model is a value, not an error; a bug is whatever exception 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 
 class WhysegError(Exception):
@@ -144,6 +146,14 @@ class LeaseLost(StoreError):
 
 class ExportRunning(StoreError):
     """Another process writes the same export."""
+
+
+class AlreadyRunning(StoreError):
+    """The checks are being run; ``started_at`` is an ISO 8601 text."""
+
+    def __init__(self, by: str, started_at: datetime) -> None:
+        self.by, self.started_at = by, started_at.isoformat()
+        super().__init__(f"the checks are being run already, for {by}, since {started_at:%H:%M:%S} (UTC)")
 
 
 class StoreUnavailable(StoreError):

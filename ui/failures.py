@@ -23,6 +23,8 @@ STATUS: dict[type[WhysegError], int] = {
     errors.LeaseHeld: 409,
     errors.LeaseLost: 409,
     errors.Incomplete: 422,
+    errors.AlreadyRunning: 409,
+    errors.DrafterError: 503,
     errors.StoreUnavailable: 503,
     errors.SegmenterError: 503,
     errors.WrongLogin: 401,
