@@ -54,16 +54,34 @@ class Score(Record):
     tokens: int | None = None
 
 
+class Truth:
+    """What counts as right for a sample under a protocol: the target's pixels, and the region that does not count."""
+
+    def __init__(self, sample: Sample, protocol: Protocol) -> None:
+        self.sample, self.protocol = sample, protocol
+        self.target, self.ignore = sample.target(), sample.ignore
+        if self.ignore is not None and protocol.ignore == "target":
+            self.target, self.ignore = union([self.target, self.ignore], sample.size), None
+
+    def counts(self, answer: Mask | None) -> tuple[int, int, float]:
+        """Return I, U and the IoU of an answer, None being a failure.
+
+        Raises ``SizeMismatch`` when its mask is not of the picture's size.
+        """
+        size = self.sample.size
+        if answer is not None and answer.size != size:
+            raise SizeMismatch(f"the prediction for sample {self.sample.id}", size, answer.size)
+        intersection, joined = overlap(answer or Mask.empty(size), self.target, self.ignore)
+        iou = intersection / (joined + self.protocol.epsilon) if joined else self.protocol.empty
+        return intersection, joined, iou
+
+
 def score_answer(sample: Sample, prediction: Prediction, protocol: Protocol) -> Score:
     """Return what a prediction is worth; raises ``SizeMismatch`` when its mask is not of the picture's size."""
-    answer = None if prediction.failed else prediction.mask or Mask.empty(sample.size)
-    if answer is not None and answer.size != sample.size:
-        raise SizeMismatch(f"the prediction for sample {sample.id}", sample.size, answer.size)
-    target, ignore = sample.target(), sample.ignore
-    if ignore is not None and protocol.ignore == "target":
-        target, ignore = union([target, ignore], sample.size), None
-    intersection, joined = overlap(answer or Mask.empty(sample.size), target, ignore)
-    nothing = 0.0 if joined else protocol.empty
+    answer = answer_of(prediction, sample.size)
+    truth = Truth(sample, protocol)
+    intersection, joined, iou = truth.counts(answer)
+    edge = 0.0 if joined else protocol.empty
     return Score(
         sample_id=sample.id,
         image_id=sample.image_id,
@@ -75,11 +93,16 @@ def score_answer(sample: Sample, prediction: Prediction, protocol: Protocol) -> 
         empty=answer is not None and not answer.area,
         intersection=intersection,
         union=joined,
-        iou=intersection / (joined + protocol.epsilon) if joined else protocol.empty,
-        boundary_iou=_boundary_iou(answer, target, ignore) if answer is not None and joined else nothing,
+        iou=iou,
+        boundary_iou=_boundary_iou(answer, truth.target, truth.ignore) if answer is not None and joined else edge,
         box_iou=_box_iou(sample, prediction, answer),
         tokens=prediction.tokens,
     )
+
+
+def answer_of(prediction: Prediction, size: tuple[int, int]) -> Mask | None:
+    """Return the mask that a prediction gives for a picture of ``size``; None for a failure."""
+    return None if prediction.failed else prediction.mask or Mask.empty(size)
 
 
 def overlap(answer: Mask, target: Mask, ignore: Mask | None = None) -> tuple[int, int]:

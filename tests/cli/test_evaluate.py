@@ -112,3 +112,28 @@ def test_a_refused_row_exits_1_and_the_others_are_scored(tmp_path: Path) -> None
     (tmp_path / "p.jsonl").write_text("")
     out = json.loads(run(tmp_path, "--predictions", tmp_path / "p.jsonl", "--json", expected=1))
     assert (out["n"], out["failed"], len(out["refused"])) == (1, 1, 1)
+
+
+def test_candidates_are_voted_on_and_swept(folder: Path, tmp_path: Path) -> None:
+    lines = list[str]()
+    for text in (folder / "whole.jsonl").read_text().splitlines():
+        one = json.loads(text)
+        right = {"parsed": True, "objects": [{"rle": one["rle"], "score": 0.9, "label": "disc"}]}
+        wrong = {"parsed": True, "objects": []}
+        answers = [right, wrong, wrong] if not lines else [right, right, wrong]
+        lines.append(json.dumps({"sample_id": one["sample_id"], "size": [60, 80], "answers": answers}))
+    (tmp_path / "c.jsonl").write_text("\n".join(lines))
+    words = (folder / "set", "--candidates", tmp_path / "c.jsonl", "--protocol", "star")
+    out = json.loads(run(*words, "--json", "--sweep"))
+    assert (out["giou"], len(out["sweep"])) == (0.75, 144)  # of the first, two of three answers see nothing
+    assert {(one["settings"]["no_object"], one["giou"]) for one in out["sweep"]} == {(0.5, 0.75), (0.6, 0.75), (0.7, 1)}
+    assert json.loads(run(*words, "--json", "--no-object", "0.7"))["giou"] == 1
+    assert run(*words, "--sweep").count("gIoU") == 1 + 144
+
+
+def test_it_must_be_said_what_is_scored_and_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = folder / "whole.jsonl"
+    assert fails(monkeypatch, capsys, folder / "set", "--predictions", whole, "--candidates", whole)[0] == 2
+    assert fails(monkeypatch, capsys, folder / "set", "--predictions", whole, "--sweep")[0] == 2

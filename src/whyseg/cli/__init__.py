@@ -20,6 +20,7 @@ from whyseg.cli import (
     segment,
     serve,
     users,
+    vote,
     workspace,
     world,
 )
@@ -43,6 +44,7 @@ app.command()(publishing.push)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(segment.segment)
+app.command()(vote.vote)
 app.command()(evaluate.evaluate)
 app.command()(drafting.draft)
 app.command()(reward.reward)
