@@ -66,8 +66,12 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
     """Say what differs between two samples' plain data."""
     found = []
     old, new = (sample.get("query") or {} for sample in (before, after))
-    found += [name for key, name in (("text", "question"), ("alternates", "paraphrases"), ("is_sentence", "its kind"))
-              if old.get(key) != new.get(key)]  # fmt: skip
+    if old.get("text") != new.get("text"):
+        found.append("question")
+    if (old.get("alternates") or []) != (new.get("alternates") or []):
+        found.append("paraphrases")
+    if old and new and old["is_sentence"] != new["is_sentence"]:
+        found.append("sentence" if new["is_sentence"] else "phrase")
     found += [_NAMES.get(name, name.replace("_", " ")) for name in after
               if name not in _UNSAID and before.get(name) != after[name]]  # fmt: skip
     return (*found, *_instances(before, after))

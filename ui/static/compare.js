@@ -1,13 +1,13 @@
 // Two versions of a sample side by side under one view: what moves in one moves in the other. Pins are remarks on pixels.
 import { el } from "./dom.js";
 import { IGNORE } from "./layers.js";
+import { pin } from "./marks.js";
 import { paintMasks, paintPicture } from "./paint.js";
 import { combine, emptyMask, layerOf, subtract, union } from "./rle.js";
 import { colourOf } from "./sample.js";
 import { View } from "./view.js";
 
 const ADDED = "#3ecf8e", REMOVED = "#ff6b6b", SAME = "#9aa3b2";
-const PIN = 9; // CSS pixels: the radius of a pin
 const CLICK = 4; // CSS pixels that the mouse may move within a click
 
 class Pane {
@@ -83,7 +83,7 @@ export class Compare {
         const context = marks.getContext("2d");
         context.setTransform(view.dpr, 0, 0, view.dpr, 0, 0);
         context.clearRect(0, 0, view.width, view.height);
-        this.pins.forEach(pin => drawPin(context, view.toScreen([pin.x, pin.y]), pin));
+        this.pins.forEach(one => pin(context, view.toScreen([one.x, one.y]), one));
     }
 
     // -- the mouse --
@@ -141,19 +141,4 @@ function differenceOf(older, newer) {
     const [a, b] = [older, newer].map(({ instances }) => instances.map(one => one.mask).reduce(union, emptyMask(older.size)));
     const parts = [[combine((p, q) => p & q, a, b), SAME], [subtract(b, a), ADDED], [subtract(a, b), REMOVED]];
     return parts.map(([mask, colour], key) => ({ key: key + 1, layer: layerOf(mask), colour, active: false }));
-}
-
-function drawPin(context, [x, y], { number, old }) {
-    context.beginPath();
-    context.arc(x, y, PIN, 0, 2 * Math.PI);
-    context.fillStyle = old ? "#14161acc" : "#ffc857";
-    context.fill();
-    context.lineWidth = 2;
-    context.strokeStyle = old ? "#ffc857" : "#14161a";
-    context.stroke();
-    context.fillStyle = old ? "#ffc857" : "#14161a";
-    context.font = "bold 11px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.fillText(number, x, y + 0.5);
 }

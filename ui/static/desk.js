@@ -132,6 +132,7 @@ export class Desk {
         this.stage.status.showSample(this.info.team ? { ...this.found, next: true } : this.found);
         this.shown?.();
         this.drafts.show(this.id);
+        this.stage.told.show(this.id);
         this.#showSave(this.id);
         if (!kept) this.stage.bar.clear();
         this.saver.held.forEach((refusal, other) => other !== sample.id && this.#refused(other, refusal)); // still to be decided
@@ -200,6 +201,7 @@ export class Desk {
         if (sample !== this.id) return;
         Object.assign(this.found, head);
         this.stage.status.showState(head.state);
+        this.stage.told.saved(sample);
     }
 
     #unkept(error) {

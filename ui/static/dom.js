@@ -37,6 +37,7 @@ export const ICONS = {
     bin: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
     left: "M15 5l-7 7 7 7",
     right: "M9 5l7 7-7 7",
+    history: "M4 12a8 8 0 108-8 8 8 0 00-7 4M5 4v4h4M12 8v4l3 2",
     leave: "M14 4H5v16h9M10 12h11M17 8l4 4-4 4",
     help: "M9 9a3 3 0 116 0c0 2-3 2.500-3 5M12 18h.01",
 };

@@ -1,4 +1,5 @@
-// Small drawings over the masks, in CSS pixels: prompt dots, handles of corners, the brush's circle.
+// Small drawings over the masks, in CSS pixels: prompt dots, handles of corners, the brush's circle, pins of remarks.
+const PIN = 9; // the radius of a pin
 
 export function dot(context, [x, y], positive, over) {
     const radius = over ? 8 : 6.5;
@@ -57,4 +58,20 @@ export function circle(context, [x, y], radius, dashed) {
     context.setLineDash([]);
     context.fillStyle = "#fff";
     context.fillRect(x - 0.5, y - 0.5, 1.5, 1.5);
+}
+
+// A numbered remark on a pixel; `old`: of an earlier review.
+export function pin(context, [x, y], { number, old }) {
+    context.beginPath();
+    context.arc(x, y, PIN, 0, 2 * Math.PI);
+    context.fillStyle = old ? "#14161acc" : "#ffc857";
+    context.fill();
+    context.lineWidth = 2;
+    context.strokeStyle = old ? "#ffc857" : "#14161a";
+    context.stroke();
+    context.fillStyle = old ? "#ffc857" : "#14161a";
+    context.font = "bold 11px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(number, x, y + 0.5);
 }

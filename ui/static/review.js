@@ -5,7 +5,8 @@ import { Compare } from "./compare.js";
 import { el, random } from "./dom.js";
 import { isTyping, keyName } from "./keys.js";
 import { Picture } from "./picture.js";
-import { History, Queue, Question, Remarks } from "./review_parts.js";
+import { Queue, Question, Remarks } from "./review_parts.js";
+import { Story } from "./story.js";
 
 const KEYS = { y: "accept", n: "reject", f: "fix", j: "next", k: "previous", x: "difference", c: "remark", 0: "fit" };
 
@@ -21,7 +22,7 @@ export class ReviewPage {
         this.compare = new Compare((x, y) => this.remarks.add([x, y]));
         this.question = new Question(host.types);
         this.remarks = new Remarks(host.reasons, () => this.#showPins());
-        this.history = new History(id => this.#compareWith(id));
+        this.story = new Story(id => this.#compareWith(id));
         const button = (id, text, key, title, main) => el("button", { "data-act": id, title: `${title} (${key.toUpperCase()})`, class: main ?? "", onclick: () => this.act(id) }, text);
         this.buttons = el("div", { class: "ws-decide" }, button("accept", "Accept", "y", "Accept: the sample is locked", "ws-main"),
             button("reject", "Reject", "n", "Reject, with at least one reason", "ws-reject"), button("fix", "Fix…", "f", "Change it yourself, then accept"),
@@ -30,7 +31,7 @@ export class ReviewPage {
         this.switch = el("button", { "data-act": "difference", "aria-pressed": "false", title: "Show what changed: green added, red removed (X)", onclick: () => this.act("difference") }, "Difference");
         this.root = el("div", { class: "ws-review" }, this.queue.root,
             el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch), this.compare.root, this.bar.root),
-            el("aside", { class: "ws-review-side" }, this.question.root, this.remarks.root, this.buttons, this.history.root));
+            el("aside", { class: "ws-review-side" }, this.question.root, this.remarks.root, this.buttons, this.story.root));
         addEventListener("keydown", event => this.#key(event));
     }
 
@@ -49,13 +50,13 @@ export class ReviewPage {
     async open(id) {
         const ticket = (this.ticket = {});
         try {
-            const [found, { revisions }, { reviews }] = await Promise.all(
-                [samplePath(id), `${samplePath(id)}/revisions`, `${samplePath(id)}/reviews`].map(path => call("GET", path)));
+            const [found, { revisions }, { reviews }, { history }] = await Promise.all(
+                ["", "/revisions", "/reviews", "/history"].map(path => call("GET", `${samplePath(id)}${path}`)));
             const known = this.picture?.id === found.sample.image_id, picture = known ? this.picture : await Picture.load(found.sample.image_id);
             if (ticket !== this.ticket) return void (known || picture.close());
             if (!known) this.picture?.close();
             const same = this.found?.sample.id === id && this.found.revision === found.revision && this.found.state === found.state;
-            Object.assign(this, { found, revisions, reviews, picture });
+            Object.assign(this, { found, revisions, reviews, history, picture });
             this.queue.mark(id);
             if (!same) { // else what the reviewer has begun stays
                 this.later.clear();
@@ -70,7 +71,7 @@ export class ReviewPage {
 
     // Shows an older version, by its revision's id, beside the newest one.
     async #compareWith(revision) {
-        const { found, revisions, reviews } = this, id = found.sample.id;
+        const { found, revisions } = this, id = found.sample.id;
         if (revision && !this.later.has(revision)) this.later.set(revision, (await call("GET", `${samplePath(id)}/revisions/${encodeURIComponent(revision)}`)));
         if (this.found !== found) return;
         const older = this.later.get(revision) ?? null;
@@ -78,7 +79,7 @@ export class ReviewPage {
         this.compare.show(this.picture, older?.sample ?? null, found.sample,
             [older ? `r${older.number} by ${older.author}` : "", `r${found.number} by ${author}${older ? "" : ", the first version"}`]);
         this.question.show(found.sample, older?.sample ?? null);
-        this.history.show(revisions, reviews, revision);
+        this.story.show(this.history, revision);
         this.head.replaceChildren(el("b", {}, found.image.file_name), el("span", { class: "ws-chip" }, found.state));
         this.switch.disabled = !older;
         for (const button of this.buttons.children) {

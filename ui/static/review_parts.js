@@ -143,20 +143,3 @@ export class Remarks {
         return [...old, ...this.remarks.map(({ pin }, i) => pin && { x: pin[0], y: pin[1], number: i + 1, old: false })].filter(Boolean);
     }
 }
-
-export class History {
-    constructor(choose) {
-        this.choose = choose;
-        this.list = el("ol", { class: "ws-history" });
-        this.root = el("section", { class: "ws-card" }, el("h3", {}, "History"), this.list);
-    }
-
-    show(revisions, reviews, compared) {
-        const when = at => new Date(at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
-        this.list.replaceChildren(...revisions.map(({ revision, number, author, created_at }, i) => el("li", { class: revision === compared ? "ws-active" : "" },
-            el("button", { disabled: i === 0, title: i ? "Compare the newest version with this one" : "The newest version", onclick: () => this.choose(revision) },
-                `r${number} · ${author} · ${when(created_at)}`),
-            reviews.filter(review => review.revision_id === revision).map(({ decision, reviewer, reasons, created_at: at }) => el("p", { class: `ws-${decision}ed` },
-                `${decision}ed by ${reviewer}, ${when(at)}${reasons.length ? `: ${reasons.join(", ").replaceAll("_", " ")}` : ""}`)))));
-    }
-}

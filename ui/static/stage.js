@@ -7,6 +7,7 @@ import { History } from "./history.js";
 import { IGNORE, Layers } from "./layers.js";
 import { MoveTool } from "./move.js";
 import { Panel } from "./panel.js";
+import { pin } from "./marks.js";
 import { paintMasks, paintPicture } from "./paint.js";
 import { Pointer } from "./pointer.js";
 import { PolygonTool } from "./polygon.js";
@@ -16,6 +17,7 @@ import { find, recordOf, stateOf, withInstance, withoutInstance } from "./sample
 import { Prompter } from "./segment.js";
 import { SmartTool } from "./smart.js";
 import { Status } from "./status.js";
+import { Told } from "./told.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
 
@@ -29,6 +31,7 @@ export class Stage {
     alpha = 0.45;
     peeking = false;
     hidden = new Set();
+    pins = []; // of remarks: {x, y, number, old}
     layers = new Layers();
 
     // `desk`: what the stage asks of the page around it: {keys, changed(), act(id), question()}
@@ -46,9 +49,10 @@ export class Stage {
         this.status = new Status(this, this.keys);
         this.candidates = new Candidates(this, this.keys);
         this.panel = new Panel(this);
+        this.told = new Told(this);
         const line = el("div", { class: "ws-line" }, this.toolbar.options, this.status.measures);
-        const body = el("div", { class: "ws-body" }, this.toolbar.root, el("div", { class: "ws-view" }, this.surface, this.candidates.root, loading, this.bar.root));
-        this.root = el("div", { class: "ws-stage" }, this.status.root, line, body);
+        const body = el("div", { class: "ws-body" }, this.toolbar.root, el("div", { class: "ws-view" }, this.surface, this.candidates.root, loading, this.told.aside, this.bar.root));
+        this.root = el("div", { class: "ws-stage" }, this.status.root, this.told.strip, line, body);
         new ResizeObserver(() => this.#resized()).observe(this.surface);
         this.use("smart");
     }
@@ -241,6 +245,14 @@ export class Stage {
         this.draw();
     }
 
+    // Brings a pixel into the middle, near enough to see it.
+    lookAt([x, y]) {
+        const { view } = this, middle = [view.width / 2, view.height / 2];
+        view.zoomTo(Math.max(view.k, 1), middle);
+        view.moveTo(middle[0] - x * view.k, middle[1] - y * view.k, this.size);
+        this.draw();
+    }
+
     // The canvas takes the keys, unless somebody is writing.
     takeFocus(always = false) {
         if (always || !isTyping(document.activeElement)) this.surface.focus({ preventScroll: true });
@@ -297,6 +309,7 @@ export class Stage {
         if (!this.sample || this.peeking) return;
         if (this.toolName !== "smart") this.tool.draw(context, view);
         if (this.toolName === "smart" || this.active) this.tools.smart.draw(context, view);
+        for (const one of this.pins) pin(context, view.toScreen([one.x, one.y]), one);
     }
 
     #resized() {

@@ -17,9 +17,10 @@ export class Status {
         this.place = el("span", { class: "ws-place" });
         this.file = el("span", { class: "ws-file" });
         this.user = el("span", { class: "ws-user" });
+        this.story = el("button", { class: "ws-step", title: "History of this sample", "aria-pressed": "false", onclick: () => this.story.setAttribute("aria-pressed", stage.told.toggle()) }, icon(ICONS.history));
         this.help = el("button", { class: "ws-step", onclick: () => stage.act("help") }, icon(ICONS.help));
         this.root = el("div", { class: "ws-status" }, step("previous", ICONS.left), this.place, step("next", ICONS.right), this.file, chip("state"), chip("save"),
-            el("span", { class: "ws-gap" }), chip("segmenter"), this.help);
+            el("span", { class: "ws-gap" }), chip("segmenter"), this.story, this.help);
         this.measures = ["zoom", "click", "encoder"].map(chip); // beside the tool's options
         this.name();
     }
@@ -73,7 +74,7 @@ export class Status {
 
     showUser({ user, role }, leave) {
         const out = el("button", { class: "ws-step ws-leave", title: "Sign out", onclick: leave }, icon(ICONS.leave));
-        if (!this.user.parentNode) this.help.before(this.user, out);
+        if (!this.user.parentNode) this.story.before(this.user, out);
         Object.assign(this.user, { textContent: user, title: `Signed in as ${user}, ${role}` });
     }
 
