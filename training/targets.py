@@ -82,7 +82,9 @@ class Target(Record):
         >>> Target.from_json({"size": [9, 9], "instances": [{"bbox_2d": [1, 1, 5, 6], "point_2d": [3, 3.5]}]}).size
         (9, 9)
         """
-        given = _Json.parse(data)
+        if not isinstance(data, dict):
+            raise InvalidRecord(f"a target is an object with size and instances, got {type(data).__name__}")
+        given = _GivenTarget.parse(data)
         found = []
         for number, instance in enumerate(given.instances, 1):
             if instance.rle is not None and instance.rle.size != given.size:
@@ -115,7 +117,7 @@ def two_points(mask: Mask) -> tuple[Xy, Xy]:
     return (x, y), (int(xs[best]) - 1 + x0, int(ys[best]) - 1 + y0)
 
 
-class _JsonInstance(Record):
+class _GivenInstance(Record):
     rle: Mask | None = None
     bbox_2d: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
     point_2d: tuple[Coordinate, Coordinate] | None = None
@@ -135,6 +137,6 @@ class _JsonInstance(Record):
         return TargetInstance(mask=self.rle, box=box, points=points, label=self.label)
 
 
-class _Json(Record):
+class _GivenTarget(Record):
     size: tuple[Side, Side]
-    instances: tuple[_JsonInstance, ...]
+    instances: tuple[_GivenInstance, ...]

@@ -84,7 +84,7 @@ def test_json_without_instances_is_a_target_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ([], "Input should be"),
+        ([], "a target is an object with size and instances, got list"),
         ({"size": [6, 8]}, "instances"),
         ({"size": [0, 8], "instances": []}, "size"),
         (as_json(), "instance 1: neither rle, nor both bbox_2d and point_2d"),

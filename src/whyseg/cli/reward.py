@@ -50,7 +50,7 @@ def reward(
     One newline at the end of ANSWER.txt is not counted as part of the answer. Where the preset compares masks, they
     come from --masks or from a segmenter on --image; elsewhere both are ignored.
     """
-    from whyseg.schemas.errors import UsageError
+    from whyseg.schemas.errors import InvalidRecord, UsageError
     from whyseg.training.answers import Answer
     from whyseg.training.frames import Frame
     from whyseg.training.rewards.compose import Reward
@@ -60,7 +60,10 @@ def reward(
     used = Frame.parse(frame) if frame is not None else chosen.preset.frame
     if chosen.needs_masks and masks is None and image is None:
         raise UsageError(f"{chosen.preset.name} compares masks: give --masks MASKS.json or --image IMAGE")
-    goal = Target.from_json(_read_json(target))
+    try:
+        goal = Target.from_json(_read_json(target))
+    except InvalidRecord as error:
+        raise InvalidRecord(f"{target}: {error}") from error
     chosen.require_fitting(goal)
     text = _read_text(answer)
     text = text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
@@ -91,23 +94,20 @@ def _read_json(path: Path) -> Any:
     try:
         return json_module.loads(_read_text(path))
     except (ValueError, RecursionError) as error:
-        raise InvalidRecord(f"{path}: not JSON: {error}") from error
+        raise InvalidRecord(f"not JSON: {error}") from error
 
 
 def _given_masks(path: Path) -> "list[Mask | None]":
     from whyseg.schemas import Mask
     from whyseg.schemas.errors import InvalidRecord
 
-    data = _read_json(path)
-    if not isinstance(data, list):
-        raise InvalidRecord(f"{path}: expected a list of RLEs, got {type(data).__name__}")
-    found: list[Mask | None] = []
-    for number, rle in enumerate(data, 1):
-        try:
-            found.append(None if rle is None else Mask.parse(rle))
-        except InvalidRecord as error:
-            raise InvalidRecord(f"{path}: mask {number}: {error}") from error
-    return found
+    try:
+        data = _read_json(path)
+        if not isinstance(data, list):
+            raise InvalidRecord(f"expected a list of RLEs, got {type(data).__name__}")
+        return [None if rle is None else Mask.parse(rle) for rle in data]
+    except InvalidRecord as error:
+        raise InvalidRecord(f"{path}: {error}") from error
 
 
 def _made_masks(
