@@ -1,11 +1,14 @@
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from tests.training.presets_page import PAGE, page
 from whyseg.schemas.errors import InvalidRecord, UsageError, WhysegError
 from whyseg.training.explain import deviations, explain
-from whyseg.training.presets import CONFIGS, Preset, load_preset, preset_names
+from whyseg.training.presets import CONFIGS, PairName, Preset, TermName, load_preset, preset_names
+from whyseg.training.prompts import STYLES
 from whyseg.training.rewards.compose import Reward
 
 MAXIMA = {
@@ -161,3 +164,13 @@ def test_no_preset_is_an_odd_name() -> None:
     for name in ("", ".", "../seg_zero_3b", "/", "seg_zero_3b.toml", "a" * 300 + ".toml", "\0.toml"):
         with pytest.raises(WhysegError):
             load_preset(name)
+
+
+def test_the_document_shows_what_every_preset_says() -> None:
+    assert PAGE.read_text() == page(), "write it anew: python -m tests.training.presets_page"
+
+
+def test_the_document_on_training_names_every_term_and_preset() -> None:
+    text = (PAGE.parent / "training.md").read_text()
+    for name in (*preset_names(), *STYLES, *get_args(TermName), *get_args(PairName)):
+        assert f"`{name}`" in text, name
