@@ -123,7 +123,7 @@ class Answers:
         edit = f"adopt:{taken}:{parent}"
         made = self.store.revise(original_id, adopted, parent=parent, author=author, edit=edit)
         if made.revision.edit == edit:
-            detail = {"answer": answer_id, "adopted": taken, "user": user, "made": made.revision.id}
+            detail = {"sample": answer_id, "adopted": taken, "user": user, "made": made.revision.id}
             with self.store.database.write() as session:
                 logged = select(AuditRow.number).where(AuditRow.subject == original_id, AuditRow.action == "adopt")
                 if session.scalar(logged.where(AuditRow.detail.contains(made.revision.id))) is None:

@@ -8,13 +8,14 @@ from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
 from whyseg.curation.database import Database
-from whyseg.curation.tables import AuditRow, ReviewRow, RevisionRow, SampleRow
+from whyseg.curation.tables import AnswerRow, AuditRow, ReviewRow, RevisionRow, SampleRow
 from whyseg.schemas.errors import NotFound
 from whyseg.schemas.record import Record, Utc
 from whyseg.schemas.revision import Comment, Reason, Review
 
 _PARTS = {"mask": "mask", "label": "label", "prompt": "prompts", "outline": "outline", "origin": "origin"}
 _NAMES = {"ignore": "ignore region", "reasoning_type": "type"}
+_UNTOLD = {"hand_out", "mark_gold", "unmark_gold", "adopt"}
 _UNSAID = {"id", "image_id", "size", "source", "source_record", "instances", "query"}
 
 
@@ -38,8 +39,11 @@ class Event(Record):
     reason: str | None = None
 
 
-def history(database: Database, sample_id: str) -> list[Event]:
-    """Return what happened to a sample, newest first; raises ``NotFound``."""
+def history(database: Database, sample_id: str, *, whole: bool = True) -> list[Event]:
+    """Return what happened to a sample, newest first; raises ``NotFound``.
+
+    Without ``whole`` nothing tells a blind answer from other samples, or a gold item from other accepted ones.
+    """
     with database.read() as session:
         if session.get(SampleRow, sample_id) is None:
             raise NotFound("sample", sample_id)
@@ -59,7 +63,20 @@ def history(database: Database, sample_id: str) -> list[Event]:
             elif entry.action == "reopen":
                 told |= {"reason": entry.detail.get("reason")}
             found.append(Event(entry=entry.number, at=entry.at, by=entry.actor, action=entry.action, **told))
+        if not whole:
+            found = _blinded(session, sample_id, found)
     return found[::-1]
+
+
+def _blinded(session: Session, sample_id: str, events: list[Event]) -> list[Event]:
+    """Leave out what tells of blind answers and gold; an answer begins where its original did."""
+    kept = [event for event in events if event.action not in _UNTOLD]
+    answer = session.get(AnswerRow, sample_id)
+    if answer is None or not kept:
+        return kept
+    begun = select(AuditRow).where(AuditRow.subject == answer.original_id).order_by(AuditRow.number).limit(1)
+    first = audit.entry_of(session.scalars(begun).one())
+    return [kept[0].model_copy(update={"entry": first.number, "at": first.at, "by": first.actor}), *kept[1:]]
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:

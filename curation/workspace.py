@@ -33,10 +33,19 @@ languages = []
 # How many accepted samples are wanted of a reasoning type, at depth 1, 2, 3 and 4; whyseg stats says what is missing:
 # targets = { comparative_relational = [50, 100, 50, 0], compositional = [0, 50, 100, 50] }
 targets = {}
+
+# Of a team: after how many submissions somebody is given a gold item next; 0 for never
+team = { gold_every = 0 }
 """
 
 
 Wanted = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=MAX_DEPTH, max_length=MAX_DEPTH)]
+
+
+class TeamSettings(Record):
+    """How a team works; ``gold_every``: after so many submissions *next* is a gold item, 0 for never."""
+
+    gold_every: Annotated[int, Field(ge=0)] = 0
 
 
 class Settings(Record):
@@ -51,6 +60,7 @@ class Settings(Record):
     license: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
     languages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")], ...] = ()
     targets: dict[Annotated[ReasoningType, BeforeValidator(as_reasoning_type)], Wanted] = Field(default_factory=dict)
+    team: TeamSettings = TeamSettings()
 
 
 class Workspace:

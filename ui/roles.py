@@ -17,7 +17,9 @@ class Verb(StrEnum):
     ANNOTATE = "annotate: draw masks, write questions, save"
     SUBMIT = "submit a sample for review"
     REVIEW = "review: accept, reject, reopen"
+    CHECK = "run the checks"
     RELEASE = "make releases"
+    ASSIGN = "assign samples, hand out blind answers, mark gold, see the agreement"
     ADMINISTER = "import, export, manage users and settings, see throughput and audit log"
 
 
@@ -28,7 +30,9 @@ LEAST = {
     Verb.ANNOTATE: Role.ANNOTATOR,
     Verb.SUBMIT: Role.ANNOTATOR,
     Verb.REVIEW: Role.REVIEWER,
+    Verb.CHECK: Role.REVIEWER,
     Verb.RELEASE: Role.CURATOR,
+    Verb.ASSIGN: Role.CURATOR,
     Verb.ADMINISTER: Role.CURATOR,
 }
 
@@ -55,8 +59,25 @@ ROUTES = {
     ("GET", "/samples/{sample_id}/history"): Verb.LOOK,
     ("POST", "/samples/{sample_id}/review"): Verb.REVIEW,
     ("POST", "/samples/{sample_id}/reopen"): Verb.REVIEW,
+    ("GET", "/findings"): Verb.LOOK,
+    ("GET", "/findings/{finding_id}/picture"): Verb.LOOK,
+    ("PUT", "/findings/{finding_id}/set-aside"): Verb.ANNOTATE,
+    ("DELETE", "/findings/{finding_id}/set-aside"): Verb.ANNOTATE,
+    ("GET", "/checks"): Verb.LOOK,
+    ("POST", "/checks"): Verb.CHECK,
     ("GET", "/stats"): Verb.LOOK,
     ("PUT", "/targets"): Verb.ADMINISTER,
+    ("POST", "/assignments"): Verb.ASSIGN,
+    ("GET", "/assignments"): Verb.ASSIGN,
+    ("POST", "/overlaps"): Verb.ASSIGN,
+    ("GET", "/overlaps"): Verb.ASSIGN,
+    ("GET", "/overlaps/{sample_id}"): Verb.ASSIGN,
+    ("POST", "/overlaps/{sample_id}/adopt"): Verb.ASSIGN,
+    ("POST", "/gold"): Verb.ASSIGN,
+    ("GET", "/gold"): Verb.ASSIGN,
+    ("DELETE", "/gold/{sample_id}"): Verb.ASSIGN,
+    ("POST", "/gold/hand-out"): Verb.ASSIGN,
+    ("GET", "/agreement"): Verb.ASSIGN,
     ("GET", "/releases"): Verb.LOOK,
     ("GET", "/releases/{name}"): Verb.LOOK,
     ("GET", "/releases/{name}/items"): Verb.LOOK,
@@ -107,10 +128,6 @@ def require(who: Member, verb: Verb) -> None:
         raise Forbidden(who.role, verb)
 
 
-def authorise(request: Request, who: Who) -> None:
-    """Stand before a route, as its dependency: raises ``Forbidden`` unless who asks may do what the route does."""
-    path = request.scope["route"].path.removeprefix(PREFIX)  # of a router that was included it is the path inside
-    require(who, ROUTES.get((request.method, path), Verb.ADMINISTER))
 def manages(request: Request) -> Member:
     """Return who makes a request; raises ``Forbidden`` unless they manage the team."""
     who = member(request)
@@ -118,3 +135,7 @@ def manages(request: Request) -> Member:
     return who
 
 
+def authorise(request: Request, who: Who) -> None:
+    """Stand before a route, as its dependency: raises ``Forbidden`` unless who asks may do what the route does."""
+    path = request.scope["route"].path.removeprefix(PREFIX)  # of a router that was included it is the path inside
+    require(who, ROUTES.get((request.method, path), Verb.ADMINISTER))

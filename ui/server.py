@@ -12,19 +12,23 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from whyseg import __version__
+from whyseg.curation.check_runs import CheckRuns
 from whyseg.curation.clicks import ClickService
 from whyseg.curation.drafting.template import TemplateDrafter
+from whyseg.curation.overlaps import Overlaps
 from whyseg.curation.people import Throughput
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.user import Role
-from whyseg.ui import failures
+from whyseg.ui import failures, openapi
 from whyseg.ui.guards import LOOPBACK, guard
 from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.roles import PREFIX, Member, Who, authorise, member
+from whyseg.ui.routes.assignments import AssignmentRoutes
 from whyseg.ui.routes.clicks import ClickRoutes
 from whyseg.ui.routes.coverage import CoverageRoutes
 from whyseg.ui.routes.drafts import DraftRoutes
+from whyseg.ui.routes.findings import FindingRoutes
 from whyseg.ui.routes.leases import LeaseRoutes
 from whyseg.ui.routes.people import PeopleRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
@@ -32,6 +36,7 @@ from whyseg.ui.routes.releases import ReleaseRoutes
 from whyseg.ui.routes.reviews import ReviewRoutes
 from whyseg.ui.routes.samples import SampleRoutes
 from whyseg.ui.sessions import Alone, Gate
+from whyseg.ui.sight import Sight
 
 STATIC = Path(__file__).parent / "static"
 Describe = Callable[[], dict[str, str]]
@@ -53,11 +58,14 @@ def build_api(
     server. ``describe`` says which segmenter runs, where the click service does not know that yet.
     """
 
+    runs = CheckRuns(workspace)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         clicks.start()
         yield
+        runs.close()
         clicks.close()
 
     app = FastAPI(
@@ -67,13 +75,16 @@ def build_api(
     failures.register(app)
     _admit(app, team, Member(user, Role.CURATOR))
     guard(app, hosts=hosts)  # outside of the gate: what is added last comes first
-    api = APIRouter(prefix=PREFIX, dependencies=[Depends(authorise)])
+    api = APIRouter(prefix=PREFIX, dependencies=[Depends(authorise), Depends(Sight(workspace))])
     api.include_router(PictureRoutes(Pictures(workspace)).router())
+    app.state.overlaps = Overlaps(workspace.store)
+    api.include_router(AssignmentRoutes(workspace, app.state.overlaps).router())
     api.include_router(LeaseRoutes(workspace).router())
     api.include_router(SampleRoutes(workspace, leased=team is not None).router())
     api.include_router(ReviewRoutes(workspace).router())
     api.include_router(DraftRoutes(workspace, TemplateDrafter()).router())
     api.include_router(CoverageRoutes(workspace).router())
+    api.include_router(FindingRoutes(workspace, runs).router())
     api.include_router(ReleaseRoutes(workspace).router())
     app.state.throughput = Throughput(workspace.store.database)
     api.include_router(PeopleRoutes(workspace, app.state.throughput, team).router())
@@ -95,6 +106,7 @@ def build_api(
 
     app.include_router(api)
     _add_assets(app)
+    openapi.describe(app, team=team is not None)
     return app
 
 

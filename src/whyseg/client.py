@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import httpx
 
+from whyseg.client_answers import ANSWER_ROUTES, AnswerMethods
+from whyseg.client_findings import FINDING_ROUTES, FindingMethods
 from whyseg.client_team import TEAM_ROUTES, TeamMethods
 from whyseg.schemas import Comment, Image, Mask, Point, Reason, Release, ReleaseItem, Review, Sample, State
 from whyseg.schemas.errors import ServerRefused, ServerUnreachable
@@ -46,8 +48,6 @@ ROUTES = {
     ("GET", "/samples/{sample_id}/reviews"): "reviews",
     ("POST", "/samples/{sample_id}/review"): "review",
     ("POST", "/samples/{sample_id}/reopen"): "reopen",
-    ("GET", "/stats"): "stats",
-    ("PUT", "/targets"): "set_target",
     ("GET", "/releases"): "releases",
     ("GET", "/releases/{name}"): "release",
     ("GET", "/releases/{name}/items"): "release_items",
@@ -58,6 +58,8 @@ ROUTES = {
     ("GET", "/click/{client}/{seq}/{candidate}"): "candidate",
     ("POST", "/outline"): "outline",
     **TEAM_ROUTES,
+    **ANSWER_ROUTES,
+    **FINDING_ROUTES,
 }
 
 
@@ -102,7 +104,7 @@ class Http(Protocol):
         ...
 
 
-class Client(TeamMethods):
+class Client(TeamMethods, AnswerMethods, FindingMethods):
     """A connection to a server; use it as a context manager, or call `close`.
 
     ``http`` is a client to go through, which knows the server's address, in place of one made for ``url``.
@@ -147,7 +149,7 @@ class Client(TeamMethods):
     def samples(self, **wanted: Any) -> dict[str, Any]:
         """Return a page of the samples that match: ``{"total", "samples"}``.
 
-        ``wanted``: state, reasoning_type, depth, text, order (added | updated), offset, limit.
+        ``wanted``: state, reasoning_type, depth, text, assigned, order (added | updated), offset, limit.
         """
         return self._json("GET", "samples", **wanted)
 
@@ -237,14 +239,6 @@ class Client(TeamMethods):
     def drafts(self, sample_id: str) -> list[dict[str, Any]]:
         """Return the questions that were drafted for a sample, newest first."""
         return list(self._json("GET", f"samples/{_part(sample_id)}/drafts")["drafts"])
-
-    def stats(self) -> dict[str, Any]:
-        """Return the workspace's counts, the targets of each type and depth, and what is wanted most."""
-        return self._json("GET", "stats")
-
-    def set_target(self, reasoning_type: str, depth: int, target: int) -> dict[str, Any]:
-        """Say how many accepted samples of a type and depth are wanted; returns what `stats` does."""
-        return self._json("PUT", "targets", {"reasoning_type": reasoning_type, "depth": depth, "target": target})
 
     def releases(self) -> list[Release]:
         """Return all releases, oldest first."""

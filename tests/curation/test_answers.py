@@ -200,7 +200,7 @@ def test_an_answer_is_adopted_as_a_revision_of_its_original(store: Store) -> Non
     assert after.revision.edit == f"adopt:{revision}:{before.revision.id}"
     assert answers.adopt(answer.sample_id, **adopting) == after
     logged = [one for one in store.audit_log(subject=key) if one.action == "adopt"]
-    assert [one.detail["answer"] for one in logged] == [answer.sample_id]
+    assert [one.detail["sample"] for one in logged] == [answer.sample_id]
     with pytest.raises(StaleParent):
         answers.adopt(answer.sample_id, original_id=key, parent="sha256:other", author="cur")
     with pytest.raises(NotFound):

@@ -1,6 +1,7 @@
 """Every route is a method of the client, and every method is its route."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from tests.builders import block
 from whyseg.client import ROUTES, Client
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Comment, Instance, Origin, Point, Query, Reason, Sample
+from whyseg.schemas import Comment, Finding, Instance, Origin, Point, Query, Reason, Review, Sample
 from whyseg.schemas.errors import ServerRefused, ServerUnreachable
 from whyseg.schemas.prompt import Box
 from whyseg.ui import roles
@@ -102,6 +103,15 @@ def test_every_method_asks_for_its_own_route(
     ours.review(sample.id, "accept", revision=saved.revision)
     accepted, first = asks("reviews", sample.id)
     assert (accepted.decision, first.comments) == ("accept", (remark,))
+    assert asks("check")["running"]["by"] == "local"
+    while asks("checks")["running"]:
+        time.sleep(0.01)
+    told = {"kind": "odd", "severity": "info", "message": "odd", "created_at": "2026-01-01T00:00:00Z"}
+    workspace.store.add_finding(Finding.parse({"id": "odd1", "sample_id": sample.id, **told}))
+    assert [one["id"] for one in asks("findings", kind="odd", limit=5)["findings"]] == ["odd1"]
+    assert asks("finding_picture", "odd1", side=64)[:2] == b"\xff\xd8"
+    assert asks("set_aside", "odd1", "it is meant so")["set_aside"]["by"] == "local"
+    assert asks("bring_back", "odd1")["set_aside"] is None
     assert asks("set_target", "commonsense", 1, 3)["targets"][0]["missing"] == 2
     assert asks("stats")["wanted"][0]["reasoning_type"] == "commonsense"
     Releases(workspace).create("v1", author="ann")
@@ -124,10 +134,38 @@ def test_every_method_asks_for_its_own_route(
     assert [user.name for user in asks("users")] == ["Zoe"]
     assert [person["name"] for person in asks("people", since="2026-01-01")["people"]] == ["local", "Zoe"]
     assert asks("audit", action="add_user", limit=5)["entries"][0]["subject"] == "user:Zoe"
+    hands_out(asks, workspace, sample.id)
     with pytest.raises(ServerRefused, match="does not sign in"):
         ours.change_password("correct horse battery", "battery horse correct")
     asked.add("change_password")
     assert asked == set(ROUTES.values()) - {"login", "logout"}
+
+
+def hands_out(asks: Callable[..., Any], workspace: Workspace, key: str) -> None:
+    """Ask for everything about assignments, answers and gold, of a sample that is a draft."""
+    asks("change_user", "zoe", disabled=False)
+    assert asks("assign", [key], "zoe") == 1
+    assert asks("assignments", user="Zoe", limit=5)["assignments"][0]["sample_id"] == key
+    asks("assign", [key], None)
+    (answer,) = asks("hand_out", [key], ["zoe"], each=1)["answers"]
+    store, given = workspace.store, answer["sample_id"]
+    made = store.revise(given, cup(store.head(given).sample), parent=store.head(given).revision.id, author="Zoe")
+    store.submit(given, parent=made.revision.id, author="Zoe")
+    assert asks("overlaps", order="worst")["total"] == 1
+    assert asks("overlap", key)["masks"]["mean_iou"] == 1
+    assert asks("agreement")["items"] == 1
+    head = store.head(key)
+    changed = head.sample.model_copy(update={"instances": ()})
+    parent = store.revise(key, changed, parent=head.revision.id, author="local").revision.id
+    adopted = asks("adopt", key, given, parent=parent)
+    assert adopted["revision"] == store.head(key).revision.id != parent
+    store.submit(key, parent=adopted["revision"], author="local")
+    accepted = {"id": "a", "sample_id": key, "revision_id": adopted["revision"], "reviewer": "local"}
+    store.review(Review.parse({**accepted, "decision": "accept", "created_at": "2026-01-01T00:00:00Z"}))
+    assert asks("mark_gold", [key]) == 1
+    assert asks("gold", limit=5)["gold"][0]["revision_id"] == adopted["revision"]
+    assert asks("hand_out_gold", ["zoe"])["skipped"][0]["reason"] == "was given it before"
+    asks("unmark_gold", key)
 
 
 def test_a_refusal_has_the_servers_words_and_facts(ours: Client, sample: Sample) -> None:

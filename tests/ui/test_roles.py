@@ -137,7 +137,9 @@ def test_the_roles_are_the_agreed_ones() -> None:
         Verb.ANNOTATE: everybody,
         Verb.SUBMIT: everybody,
         Verb.REVIEW: reviewers,
+        Verb.CHECK: reviewers,
         Verb.RELEASE: curators,
+        Verb.ASSIGN: curators,
         Verb.ADMINISTER: curators,
     }
     assert set(LEAST) == set(Verb)

@@ -17,7 +17,9 @@ from whyseg.schemas import DraftProblem, ReasoningType, Suggestion
 from whyseg.schemas.errors import InvalidRecord
 from whyseg.schemas.sample import MAX_DEPTH, as_reasoning_type
 from whyseg.ui.pictures import Pictures
+from whyseg.ui.roles import Who
 from whyseg.ui.routes.strict import StrictRoute
+from whyseg.ui.sight import viewer
 
 MOST = 10  # drafts at a time
 
@@ -45,12 +47,12 @@ class DraftRoutes:
         router.get("/{sample_id}/drafts")(self.drafts)
         return router
 
-    def draft(self, sample_id: str, body: DraftRequest) -> JSONResponse:
+    def draft(self, sample_id: str, body: DraftRequest, who: Who) -> JSONResponse:
         """Propose questions for the sample as it is saved, judged by the critic's rules; they are kept beside it."""
         sample = self.store.head(sample_id).sample
         problem = _lacking(sample.instances)
         if problem is None:
-            scene = scene_of(self.store, sample)
+            scene = scene_of(self.store, sample, viewer(who))
             pixels = self.pictures.pixels(sample.image_id) if self.drafter.looks else np.zeros((1, 1, 3), np.uint8)
             drafted = self.drafter.draft(pixels, scene, reasoning_type=body.reasoning_type, depth=body.depth, n=body.n)
             problem = drafted.problem

@@ -6,15 +6,14 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from whyseg.curation.queries import SampleFilter
+from whyseg.curation.next_work import next_work
 from whyseg.curation.store import LEASE_SECONDS
 from whyseg.curation.times import now
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Lease, State
+from whyseg.schemas import Lease
 from whyseg.ui.roles import Who
 from whyseg.ui.routes.strict import StrictRoute
-
-TODO = (State.DRAFT, State.REJECTED)  # what "next" looks for, one after the other
+from whyseg.ui.sight import viewer
 
 
 class Token(BaseModel):
@@ -34,6 +33,7 @@ class LeaseRoutes:
 
     def __init__(self, workspace: Workspace) -> None:
         self.store = workspace.store
+        self.gold_every = workspace.settings.team.gold_every
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -46,10 +46,8 @@ class LeaseRoutes:
 
     def next(self, body: Onward, who: Who) -> JSONResponse:
         """Claim the next sample to be worked on that nobody else holds."""
-        for state in TODO:
-            if lease := self.store.claim_next(SampleFilter(state=state), who.name, after=body.after):
-                return JSONResponse({"lease": _plain(lease)})
-        return JSONResponse({"lease": None})
+        lease = next_work(self.store, viewer(who), after=body.after, gold_every=self.gold_every)
+        return JSONResponse({"lease": lease and _plain(lease)})
 
     def claim(self, sample_id: str, who: Who) -> JSONResponse:
         """Claim a sample, or keep the claim that one has already."""

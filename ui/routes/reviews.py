@@ -12,7 +12,7 @@ from whyseg.curation.times import now
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Comment, Head, Reason, Review
 from whyseg.schemas.errors import NotFound
-from whyseg.ui.roles import Who
+from whyseg.ui.roles import Verb, Who, may
 from whyseg.ui.routes.strict import StrictRoute
 
 Id = Annotated[str, Field(max_length=200)]
@@ -77,9 +77,10 @@ class ReviewRoutes:
         self.store.head(sample_id)
         return JSONResponse({"reviews": [review.plain() for review in self.store.reviews(sample_id)]})
 
-    def history(self, sample_id: str) -> JSONResponse:
+    def history(self, sample_id: str, who: Who) -> JSONResponse:
         """Return what happened to a sample, newest first."""
-        return JSONResponse({"history": [event.plain() for event in history(self.store.database, sample_id)]})
+        found = history(self.store.database, sample_id, whole=may(who.role, Verb.ASSIGN))
+        return JSONResponse({"history": [event.plain() for event in found]})
 
     def revision(self, sample_id: str, revision_id: str) -> JSONResponse:
         """Return one version of a sample."""

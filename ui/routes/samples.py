@@ -14,8 +14,9 @@ from whyseg.schemas import Head, ReasoningType, Sample, State
 from whyseg.schemas.errors import InvalidRecord, NotFound, StaleParent
 from whyseg.schemas.sample import MAX_DEPTH, as_reasoning_type
 from whyseg.ui.failures import answer_of
-from whyseg.ui.roles import Who
+from whyseg.ui.roles import Member, Who
 from whyseg.ui.routes.strict import StrictRoute
+from whyseg.ui.sight import viewer
 
 MAX_OFFSET = 2**31
 _or_none = BeforeValidator(lambda value: value or None)  # a form's empty field restricts nothing
@@ -62,27 +63,31 @@ class SampleRoutes:
 
     def page(
         self,
+        who: Who,
         state: Annotated[State | None, _or_none] = None,
         reasoning_type: Annotated[ReasoningType | None, BeforeValidator(as_reasoning_type), _or_none] = None,
         depth: Annotated[Annotated[int, Field(ge=1, le=MAX_DEPTH)] | None, _or_none] = None,
         text: Annotated[Annotated[str, Field(max_length=200)] | None, _or_none] = None,
+        assigned: Annotated[Annotated[str, Field(max_length=200)] | None, _or_none] = None,
         order: Order = "added",
         offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> JSONResponse:
         """Return a page of the samples that match."""
-        wanted = SampleFilter(state=state, reasoning_type=reasoning_type, depth=depth, text=text)
+        wanted = SampleFilter(
+            state=state, reasoning_type=reasoning_type, depth=depth, text=text, assigned=assigned, viewer=viewer(who)
+        )
         return JSONResponse(self.store.page(wanted, order=order, offset=offset, limit=limit).plain())
 
     def add(self, body: NewSample, who: Who) -> JSONResponse:
         """Make another, empty sample of an image."""
         image = self.store.image(body.image_id)
         sample = Sample.start(image.id, image.size, source="annotation", source_record=uuid.uuid4().hex)
-        return JSONResponse(self._shown(self.store.add_sample(sample, author=who.name)), 201)
+        return JSONResponse(self._shown(self.store.add_sample(sample, author=who.name), who), 201)
 
-    def show(self, sample_id: str) -> JSONResponse:
+    def show(self, sample_id: str, who: Who) -> JSONResponse:
         """Return a sample as it stands, its image, and its neighbours."""
-        return JSONResponse(self._shown(self.store.head(sample_id)))
+        return JSONResponse(self._shown(self.store.head(sample_id), who))
 
     def save(self, sample_id: str, body: Save, who: Who) -> JSONResponse:
         """Make a revision of a sample; the same edit again makes no other."""
@@ -110,9 +115,9 @@ class SampleRoutes:
         found = [revision.model_dump(mode="json", include=kept) for revision in self.store.revisions(sample_id)]
         return JSONResponse({"revisions": [{"revision": one.pop("id"), **one} for one in found]})
 
-    def _shown(self, head: Head) -> dict[str, Any]:
+    def _shown(self, head: Head, who: Member) -> dict[str, Any]:
         sample = head.sample
-        place = self.store.place(sample.id).plain()
+        place = self.store.place(sample.id, viewer(who)).plain()
         return {"sample": sample.plain(), **_summary(head), "image": self.store.image(sample.image_id).plain(), **place}
 
     def _stale(self, stale: StaleParent, save: Save | None) -> JSONResponse:
