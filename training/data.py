@@ -87,12 +87,14 @@ def prepare(
     *,
     split: Split = "train",
     release: str | None = None,
+    tokens: Callable[[str], int] | None = None,
     told: Callable[[int], None] = lambda rows: None,
 ) -> TrainData:
     """Lay down what a preset can be trained on in a folder; what lies there complete is taken as it is.
 
-    Rows whose source names no split belong to whichever is asked for. ``told`` hears how many rows were read. Raises
-    ``UsageError`` when nothing is left to train on.
+    Rows whose source names no split belong to whichever is asked for. ``tokens`` counts those of a question's prompt
+    with its picture, of which a preset allows so many. ``told`` hears how many rows were read. Raises ``UsageError``
+    when nothing is left to train on.
     """
     if (folder / _FACTS).exists():
         return load(folder)
@@ -102,7 +104,7 @@ def prepare(
         if item.split not in (None, split):
             others[str(item.split)] += 1
             continue
-        found = _row(item, preset, folder)
+        found = _too_long(item, preset, tokens) or _row(item, preset, folder)
         if isinstance(found, LeftOut):
             left.append(found)
         else:
@@ -135,8 +137,19 @@ def load(folder: Path) -> TrainData:
     return TrainData(folder, rows, left, DataFacts.parse((folder / _FACTS).read_bytes()))
 
 
+def _too_long(item: Item, preset: Preset, tokens: Callable[[str], int] | None) -> LeftOut | None:
+    if tokens is None or item.sample.query is None:
+        return None
+    count, most = tokens(item.sample.query.text), preset.grpo.max_prompt_tokens
+    return LeftOut(ref=_ref(item), reason=f"its prompt has {count} tokens, at most {most}") if count > most else None
+
+
+def _ref(item: Item) -> str:
+    return item.name or item.sample.id
+
+
 def _row(item: Item, preset: Preset, folder: Path) -> TrainRow | LeftOut:
-    sample, ref = item.sample, item.name if item.name else item.sample.id
+    sample, ref = item.sample, _ref(item)
     if sample.query is None:
         return LeftOut(ref=ref, reason="it has no question")
     if sample.no_target and not preset.reward.no_target:

@@ -19,6 +19,7 @@ from whyseg.cli import (
     reward,
     segment,
     serve,
+    train,
     users,
     vote,
     workspace,
@@ -48,6 +49,7 @@ app.command()(vote.vote)
 app.command()(evaluate.evaluate)
 app.command()(drafting.draft)
 app.command()(reward.reward)
+app.command()(train.train)
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.command()(people.people)
