@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from whyseg.schemas import Image, Mask, Sample
+from whyseg.schemas.errors import UsageError
 from whyseg.schemas.mask import BoolArray
 from whyseg.schemas.record import Record
 from whyseg.schemas.sample import ReasoningType
@@ -20,6 +21,7 @@ from whyseg.training.world.scenes import SIDE, SIZES, Scene, make_scene, one_of
 from whyseg.training.world.shapes import COLOURS, KINDS, PATTERNS, SHAPES
 
 SOURCE = "world"
+_SCENES = 3000  # that are tried for one question; the hardest cell of the full world takes about thirty
 LICENSE = "CC0-1.0"
 Share = Annotated[float, Field(ge=0, le=1)]
 _NEVER_EMPTY = {(ReasoningType.COMPARATIVE_RELATIONAL, 1)}  # something is always the largest
@@ -92,8 +94,12 @@ def make_item(number: int, seed: int, world: World) -> WorldItem:
     kind, depth = one_of(rng, cells)
     nothing = bool(rng.random() < world.no_target) and (kind, depth) not in _NEVER_EMPTY
     asked = None
-    while asked is None:
+    for _ in range(_SCENES):
         asked = ask(rng, _scene(rng, world, kind, depth), kind, depth, most=world.most, no_target=nothing)
+        if asked:
+            break
+    else:
+        raise UsageError(f"no scene of this world has a question of type {kind.value} and depth {depth}: allow it more")
     image = asked.scene.picture()
     png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
     query = {"text": asked.text, "is_sentence": asked.is_sentence, "origin": {"kind": "model", "model": "world"}}

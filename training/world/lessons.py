@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 
 from whyseg.schemas import Sample
+from whyseg.schemas.errors import InvalidRecord
 from whyseg.training.frames import Frame
-from whyseg.training.prompts import messages
+from whyseg.training.prompts import Message, messages
 from whyseg.training.targets import Target
 from whyseg.training.world.dataset import samples
 
@@ -30,17 +31,17 @@ def reply(sample: Sample, frame: Frame) -> str:
     return f"<think>{' '.join(sample.hops)}</think><answer>{answer}</answer>"
 
 
-def asked(sample: Sample) -> str:
-    """Return what the policy is asked about a sample: the prompt's text."""
+def conversation(sample: Sample, *, evaluation: bool = False) -> list[Message]:
+    """Return what the policy is asked about a sample, in training or in evaluation."""
     if sample.query is None:
-        raise ValueError(f"sample {sample.id} of the world has no question")
-    return "\n".join(str(message["content"]) for message in messages(STYLE, sample.query.text))
+        raise InvalidRecord(f"sample {sample.id} has no question")
+    return messages(STYLE, sample.query.text, evaluation=evaluation)
 
 
 def texts(n: int, seed: int, frame: Frame) -> Iterator[str]:
     """Yield the questions and right answers of ``n`` samples: what a tokenizer for the world learns from."""
     for item in samples(n, seed):
-        yield asked(item.sample)
+        yield from (str(message["content"]) for message in conversation(item.sample))
         yield reply(item.sample, frame)
 
 
