@@ -4,6 +4,7 @@ Text of users goes into components that show it as text alone: tables of type ``
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,8 +18,9 @@ from whyseg.schemas.errors import WhysegError
 from whyseg.ui.browse import ANY, NOTHING, OPEN, QUIET, page_number, picked
 from whyseg.ui.roles import manages
 
-HEADERS = ["entry", "when (UTC)", "who", "what", "about", "detail", "chain"]
+HEADERS = ["no.", "chain", "when (UTC)", "who", "what", "about", "detail"]
 PAGE_SIZE = 40
+HASH = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
 DETAIL_LENGTH = 300  # characters of an entry's detail that the table shows
 
 
@@ -51,15 +53,15 @@ def listing(database: Database, wanted: AuditFilter, number: int) -> AuditListin
 
 def row(line: AuditLine) -> list[str]:
     """Return an entry as a row below `HEADERS`."""
-    detail = json.dumps(line.detail, ensure_ascii=False)[1:-1].replace('"', "")
+    detail = HASH.sub(r"\1…", json.dumps(line.detail, ensure_ascii=False)[1:-1].replace('"', ""))
     return [
         str(line.number),
+        "✓" if line.verified else "does not fit",
         line.at[:19].replace("T", " "),
         line.actor,
         line.action.replace("_", " "),
         line.subject,
         detail if len(detail) <= DETAIL_LENGTH else f"{detail[:DETAIL_LENGTH]}…",
-        "✓" if line.verified else "does not fit",
     ]
 
 

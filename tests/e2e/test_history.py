@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import SIZE, Server
 from tests.e2e.desk import Desk, disc
-from tests.e2e.test_review import SIZE, save
+from tests.e2e.test_review import save
 
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{alert(3)}}"
 # The colour of a pin's ring beside a pixel of the picture: its radius is 9 CSS pixels.
