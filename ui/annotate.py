@@ -21,6 +21,7 @@ MOUNT = f"""{MODULE}.then(page => page.mount(element, {{
     guides: props.guides, depths: props.depths, fill: () => trigger("opened"),
 }}));"""
 MOUNT_PANEL = f"{MODULE}.then(page => page.mountPanel(element));"
+MOUNT_NOTICED = f"{MODULE}.then(page => page.mountNoticed(element));"
 MOUNT_DRAFTS = f"{MODULE}.then(page => page.mountDrafts(element));"
 FIELDS = f"async () => (await {MODULE}).fields()"
 
@@ -41,6 +42,7 @@ def build_annotate() -> None:
         canvas = _shell("ws-canvas", MOUNT, guides=guides(), depths=depths())
         with gr.Column(elem_id="ws-side", min_width=300):
             _shell("ws-panel", MOUNT_PANEL)
+            _shell("ws-noticed", MOUNT_NOTICED)
             with gr.Column(elem_id="ws-form"):
                 fields = _fields()
             _shell("ws-drafting", MOUNT_DRAFTS)

@@ -12,15 +12,24 @@ from fastapi import Request
 from whyseg.curation.guidance import guidance
 from whyseg.curation.queries import SampleFilter, SampleSummary
 from whyseg.curation.store import Store
+from whyseg.curation.visibility import Viewer
 from whyseg.schemas import ReasoningType, State
 from whyseg.schemas.sample import MAX_DEPTH
-from whyseg.ui.annotate import MODULE
+from whyseg.ui.annotate import MODULE, guides
+from whyseg.ui.roles import member
+from whyseg.ui.sight import viewer
 
 PAGE_SIZE = 24
 ANY = "any"
 THUMBNAIL = 320  # pixels of the longest side
 HEADERS = ["file", "state", "question", "type", "depth", "instances", "revision", "changed"]
 ORDERS = [("as added", "added"), ("last changed first", "updated")]
+# The shell's own event `picked` exists because its quoted name stands in this text.
+MATRIX = f"""{MODULE}.then(page => page.mountCoverage(element, {{
+    types: props.guides, picked: () => trigger("picked"),
+}}));"""
+SHOW_MATRIX = f"async () => (await {MODULE}).showCoverage()"
+PICKED = f"async () => (await {MODULE}).picked()"
 OPEN = f"async id => {{ if (id) await (await {MODULE}).open(id); }}"
 NOTHING: dict[str, Any] = {"fields": [], "number": 1, "ids": []}
 # A page of the list stays in the browser; an event of this page neither waits in Gradio's queue nor shows its spinner.
@@ -37,13 +46,17 @@ class Listing(NamedTuple):
     number: int
 
 
-def wanted(state: str, reasoning_type: str, depth: str, text: str) -> SampleFilter:
-    """Return the filter that the fields stand for."""
+def wanted(
+    state: str, reasoning_type: str, depth: str, text: str, assigned: str | None = None, viewer: Viewer | None = None
+) -> SampleFilter:
+    """Return the filter that the fields stand for; ``assigned``: to whom, "" for nobody."""
     return SampleFilter(
         state=None if state == ANY else State(state),
         reasoning_type=None if reasoning_type == ANY else ReasoningType(reasoning_type),
         depth=None if depth == ANY else int(depth),
         text=text.strip() or None,
+        assigned=assigned,
+        viewer=viewer,
     )
 
 
@@ -96,7 +109,7 @@ def base_url(request: Request) -> str:
     return f"{scheme}://{request.headers.get('host', request.url.netloc)}{path}"
 
 
-def page_number(fields: Sequence[str], shown: dict[str, Any], step: int) -> int:
+def page_number(fields: Sequence[Any], shown: dict[str, Any], step: int) -> int:
     """Return which page to show, ``step`` pages from the one that is shown; the first when the fields have changed."""
     return int(shown["number"]) + step if list(fields) == shown["fields"] else 1
 
@@ -113,12 +126,20 @@ class BrowseTab:
     def __init__(self, store: Store) -> None:
         """Build the tab inside the current Blocks context."""
         self.store = store
+        self.matrix = gr.HTML(
+            html_template="<div></div>",
+            js_on_load=MATRIX,
+            apply_default_css=False,
+            elem_id="ws-matrix",
+            guides=guides(),
+        )
         with gr.Row(elem_id="ws-filters"):
             self.text = gr.Textbox(label="Text in question or file name", elem_id="ws-filter-text", scale=2)
             self.state = _choice("State", [state.value for state in State], "ws-filter-state")
             types = [(guide.name, kind.value) for kind, guide in guidance().types.items()]
             self.type = _choice("Reasoning type", types, "ws-filter-type")
             self.depth = _choice("Depth", [str(depth) for depth in range(1, MAX_DEPTH + 1)], "ws-filter-depth")
+            self.mine = gr.Checkbox(label="Assigned to me", elem_id="ws-filter-mine", container=False, min_width=130)
             self.order = gr.Dropdown(ORDERS, value="added", label="Order", elem_id="ws-filter-order", min_width=120)
         with gr.Row(elem_id="ws-pages"):
             self.before = gr.Button("‹ Page before", elem_id="ws-page-before", scale=0, min_width=120)
@@ -146,26 +167,31 @@ class BrowseTab:
         state: str,
         kind: str,
         depth: str,
+        mine: bool,
         order: str,
         shown: dict[str, Any],
         event: gr.EventData,
         request: gr.Request,
     ) -> Any:
         """Return what the components show after a field has changed, a page was turned, or the tab was opened."""
-        fields = [text, state, kind, depth, order]
+        fields = [text, state, kind, depth, mine, order]
         step = -1 if event.target is self.before else 1 if event.target is self.after else 0
         number = page_number(fields, shown, step)
-        found = listing(self.store, wanted(state, kind, depth, text), order, number, base_url(request.request))
+        who = member(request.request)
+        chosen = wanted(state, kind, depth, text, who.name if mine else None, viewer(who))
+        found = listing(self.store, chosen, order, number, base_url(request.request))
         now = {"fields": fields, "number": found.number, "ids": found.ids}
         return gr.Gallery(found.pictures, selected_index=None), found.rows, found.summary, now
 
     def wire(self, tab: gr.Tab, tabs: gr.Tabs) -> None:
         """Connect fields, pages and choices; ``tabs`` turns to the annotation page when a sample is chosen."""
-        fields = [self.text, self.state, self.type, self.depth, self.order]
+        fields = [self.text, self.state, self.type, self.depth, self.mine, self.order]
         # One event for all that changes the list: of two, the reply to the older could come last and stay.
         triggers = [tab.select, *(field.change for field in fields), self.before.click, self.after.click]
         outputs = [self.gallery, self.table, self.summary, self.shown]
         gr.on(triggers, self.show, [*fields, self.shown], outputs, trigger_mode="always_last", **QUIET)
+        tab.select(None, None, None, js=SHOW_MATRIX, **QUIET)
+        self.matrix.picked(None, None, [self.type, self.depth], js=PICKED, **QUIET)
         for component in (self.gallery, self.table):
             chosen = component.select(_pick, self.shown, [self.chosen, tabs], **QUIET)
             chosen.then(None, self.chosen, None, js=OPEN, **QUIET)

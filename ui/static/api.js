@@ -1,5 +1,5 @@
 // The server's JSON routes, and in words what to do when one fails.
-const API = new URL("../api/v1/", import.meta.url); // right under any root path
+export const API = new URL("../api/v1/", import.meta.url); // right under any root path
 
 export const imageUrl = id => new URL(`images/${encodeURIComponent(id)}`, API);
 export const samplePath = id => `samples/${encodeURIComponent(id)}`;
@@ -41,7 +41,7 @@ export function explain(error) {
     if (!(error instanceof Refused)) return `This page failed: ${error.message}. Reload it; ${KEPT}.`;
     if (error.status === 401) return `You are signed out; ${KEPT}. Sign in again in another tab, then go on here.`;
     if (error.status === 429) return `The server asks to wait a little (${error.message}); ${KEPT}.`;
-    if (error.status >= 500 && !error.kind.startsWith("model")) {
+    if (error.status >= 500 && !/^(model|drafter|endpoint)/.test(error.kind)) {
         return `The server failed (${error.message}); ${KEPT}. Try again; if it stays so, see the server's terminal.`;
     }
     return `The server refused: ${error.message}.`;

@@ -123,6 +123,14 @@ export class Compare {
         this.draw();
     }
 
+    // Brings a pixel into the middle of both versions, near enough to see it.
+    lookAt([x, y]) {
+        const { view } = this.after, middle = [view.width / 2, view.height / 2];
+        view.zoomTo(Math.max(view.k, 1), middle);
+        view.moveTo(middle[0] - x * view.k, middle[1] - y * view.k, [this.picture.height, this.picture.width]);
+        this.#follow(view);
+    }
+
     fit() {
         for (const { view } of this.panes) view.fitted = true;
         this.#resized();

@@ -2,6 +2,7 @@
 import { call, explain, Refused, samplePath } from "./api.js";
 import { decide } from "./conflict.js";
 import { Drafts } from "./drafts.js";
+import { placeOf } from "./finding_parts.js";
 import { Form } from "./form.js";
 import { Help } from "./help.js";
 import { Journal } from "./journal.js";
@@ -9,6 +10,7 @@ import { Keys, listen } from "./keys.js";
 import { Leases } from "./lease.js";
 import { encode, fetchAhead, Picture } from "./picture.js";
 import { lacking } from "./sample.js";
+import { SampleFindings } from "./sample_findings.js";
 import { Saver } from "./saver.js";
 import { Stage } from "./stage.js";
 
@@ -28,6 +30,7 @@ export class Desk {
         Object.assign(this.form, { guides: host.guides, depths: host.depths });
         this.stage = new Stage(this);
         this.drafts = new Drafts(this, host.depths);
+        this.findings = new SampleFindings(finding => this.#look(finding));
         this.help = new Help(this.keys, { guides: host.guides, depths: host.depths, changed: () => [this.stage.toolbar, this.stage.status].forEach(part => part.name()) });
         listen(this.keys, {
             root: this.stage.surface, act: (id, pressed) => this.stage.act(id, pressed),
@@ -117,6 +120,18 @@ export class Desk {
         }
     }
 
+    // Opens a sample at one of its findings.
+    openAt(id, finding) {
+        this.aimed = { id, finding };
+        return this.open(id);
+    }
+
+    #look(finding) {
+        const { stage } = this, { instances } = stage.present, place = placeOf(finding, instances);
+        if (instances.some(({ id }) => id === finding.evidence.instance)) stage.activate(finding.evidence.instance);
+        if (place) stage.lookAt(place);
+    }
+
     // Why the open sample may not be changed; "" when it may.
     get locked() {
         const { holder } = this.leases;
@@ -132,6 +147,8 @@ export class Desk {
         this.stage.status.showSample(this.info.team ? { ...this.found, next: true } : this.found);
         this.shown?.();
         this.drafts.show(this.id);
+        this.findings.show(this.id, this.aimed?.id === this.id ? this.aimed.finding : null);
+        this.aimed = null;
         this.stage.told.show(this.id);
         this.#showSave(this.id);
         if (!kept) this.stage.bar.clear();

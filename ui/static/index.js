@@ -1,9 +1,11 @@
 // What the page uses. The desk is made once a page and moves, with all it holds, into whichever shell Gradio shows.
+import { Coverage } from "./coverage.js";
 import { Desk } from "./desk.js";
-import { Fixing } from "./fixing.js";
+import { FindingsPage } from "./findings.js";
+import { Fixing, turnTo } from "./fixing.js";
 import { ReviewPage } from "./review.js";
 
-let desk = null, panel = null, drafting = null, review = null, fixing = null;
+let desk = null, panel = null, drafting = null, noticed = null, review = null, fixing = null, findings = null, coverage = null, cell = null;
 
 // The running desk, for tests and measurements.
 export const current = () => desk;
@@ -16,6 +18,7 @@ export function mount(slot, host) {
     slot.replaceChildren(desk.stage.root);
     if (panel) mountPanel(panel);
     if (drafting) mountDrafts(drafting);
+    if (noticed) mountNoticed(noticed);
     if (first) desk.start();
 }
 
@@ -28,6 +31,12 @@ export function mountPanel(slot) {
 export function mountDrafts(slot) {
     drafting = slot;
     if (desk) slot.replaceChildren(desk.drafts.root);
+}
+
+// In the shell of the open sample's findings, above the form.
+export function mountNoticed(slot) {
+    noticed = slot;
+    if (desk) slot.replaceChildren(desk.findings.root);
 }
 
 // What the form's fields are to show, in their order.
@@ -46,3 +55,29 @@ export function mountReview(slot, host) {
 export const reviewing = () => review;
 
 export const showReview = () => review?.show();
+
+// In the findings tab's shell; a click on a finding opens its sample on the annotation page.
+export function mountFindings(slot) {
+    findings ??= new FindingsPage(finding => {
+        turnTo("Annotate");
+        desk.openAt(finding.opens, finding.id);
+    });
+    slot.replaceChildren(findings.root);
+}
+
+export const showFindings = () => findings?.show();
+
+// In the coverage's shell, above the list of samples: `host` is {types, picked(): Gradio takes `picked` for the list's filters}.
+export function mountCoverage(slot, host) {
+    coverage ??= new Coverage(host.types, chosen => {
+        cell = chosen;
+        coverage.host.picked();
+    });
+    coverage.host = host;
+    slot.replaceChildren(coverage.root);
+}
+
+export const showCoverage = () => coverage?.show();
+
+// The reasoning type and the depth that were chosen in the matrix.
+export const picked = () => [cell.type, cell.depth];

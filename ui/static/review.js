@@ -3,9 +3,11 @@ import { call, explain, samplePath } from "./api.js";
 import { Bar } from "./bar.js";
 import { Compare } from "./compare.js";
 import { el, random } from "./dom.js";
+import { placeOf } from "./finding_parts.js";
 import { isTyping, keyName } from "./keys.js";
 import { Picture } from "./picture.js";
 import { Queue, Question, Remarks } from "./review_parts.js";
+import { SampleFindings } from "./sample_findings.js";
 import { Story } from "./story.js";
 
 const KEYS = { y: "accept", n: "reject", f: "fix", j: "next", k: "previous", x: "difference", c: "remark", 0: "fit" };
@@ -22,6 +24,7 @@ export class ReviewPage {
         this.compare = new Compare((x, y) => this.remarks.add([x, y]));
         this.question = new Question(host.types);
         this.remarks = new Remarks(host.reasons, () => this.#showPins());
+        this.findings = new SampleFindings(finding => this.#look(finding));
         this.story = new Story(id => this.#compareWith(id));
         const button = (id, text, key, title, main) => el("button", { "data-act": id, title: `${title} (${key.toUpperCase()})`, class: main ?? "", onclick: () => this.act(id) }, text);
         this.buttons = el("div", { class: "ws-decide" }, button("accept", "Accept", "y", "Accept: the sample is locked", "ws-main"),
@@ -31,7 +34,7 @@ export class ReviewPage {
         this.switch = el("button", { "data-act": "difference", "aria-pressed": "false", title: "Show what changed: green added, red removed (X)", onclick: () => this.act("difference") }, "Difference");
         this.root = el("div", { class: "ws-review" }, this.queue.root,
             el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch), this.compare.root, this.bar.root),
-            el("aside", { class: "ws-review-side" }, this.question.root, this.remarks.root, this.buttons, this.story.root));
+            el("aside", { class: "ws-review-side" }, this.question.root, this.findings.root, this.remarks.root, this.buttons, this.story.root));
         addEventListener("keydown", event => this.#key(event));
     }
 
@@ -63,6 +66,7 @@ export class ReviewPage {
                 this.remarks.start(reviews);
                 this.bar.clear();
             }
+            this.findings.show(id);
             await this.#compareWith(before(revisions, reviews)?.revision ?? null);
         } catch (error) {
             if (ticket === this.ticket) this.#tell("error", explain(error), [["Try again", () => this.open(id)]]);
@@ -88,6 +92,11 @@ export class ReviewPage {
             button.disabled = (act === "accept" || act === "reject") && found.state !== "submitted";
         }
         this.#showPins();
+    }
+
+    #look(finding) {
+        const place = placeOf(finding, this.found?.sample.instances ?? []);
+        if (place) this.compare.lookAt(place);
     }
 
     #showPins() {

@@ -1,7 +1,7 @@
 // What happened to a sample, in one line of time, newest first; saves by one person in a row are one line.
 import { el } from "./dom.js";
 
-const WORDS = { add_sample: "added", submit: "submitted", accept: "accepted", reject: "rejected", reopen: "reopened" };
+const WORDS = { add_sample: "added", submit: "submitted", accept: "accepted", reject: "rejected", reopen: "reopened", set_aside: "finding set aside", bring_back: "finding brought back" };
 
 export const when = at => new Date(at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
 export const words = codes => codes.join(", ").replaceAll("_", " ");
