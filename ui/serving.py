@@ -4,6 +4,7 @@ import ipaddress
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -24,6 +25,9 @@ from whyseg.ui.server import build_server
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 GRACE = 2  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
+# Seconds that a thread which computes may keep the interpreter from others. A request takes five turns of threads, and
+# with Python's own 0.005 each of them may wait that long for the decoder.
+SWITCH = 0.0005
 
 
 def serve(
@@ -165,3 +169,6 @@ def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+        sys.setswitchinterval(switch)
