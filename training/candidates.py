@@ -8,9 +8,11 @@ are passed over. Once stored, they can be voted on with any settings, without as
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from whyseg.schemas import Record
+from pydantic import Field
+
+from whyseg.schemas import Record, union
 from whyseg.schemas.errors import InvalidRecord, RefusedInput, UsageError
 from whyseg.training.metrics import Prediction
 from whyseg.training.predictions import mask_of
@@ -18,11 +20,16 @@ from whyseg.training.voting import Answer, Ballots, Candidate, Settings
 
 
 class Candidates(Record):
-    """The answers to one question about a picture of ``size`` (height, width)."""
+    """The answers to one question about a picture of ``size`` (height, width).
+
+    ``texts`` and ``tokens``: what the model wrote, and how long, an entry an answer; empty where that is not known.
+    """
 
     size: tuple[int, int]
     answers: tuple[Answer, ...]
     sample_id: str = ""
+    texts: tuple[str, ...] = ()
+    tokens: tuple[Annotated[int, Field(ge=0)], ...] = ()
 
     def ballots(self) -> Ballots:
         """Return the answers, ready for votes; raises ``SizeMismatch`` when a mask is of another size."""
@@ -31,16 +38,34 @@ class Candidates(Record):
     def line(self, **more: Any) -> str:
         """Return the candidates as a line of a file, with ``more`` beside them."""
         answers = [
-            {
-                "parsed": answer.parsed,
-                "objects": [
-                    {"rle": one.mask.plain(), "score": one.score, "label": one.label} for one in answer.objects
-                ],
-            }
-            for answer in self.answers
+            {"parsed": answer.parsed, "objects": [_plain(one) for one in answer.objects]} for answer in self.answers
         ]
-        data = {"sample_id": self.sample_id, "size": list(self.size), "answers": answers, **more}
-        return json.dumps(data, ensure_ascii=False)
+        data: dict[str, Any] = {"sample_id": self.sample_id, "size": list(self.size), "answers": answers}
+        data |= {name: list(value) for name in ("texts", "tokens") if (value := getattr(self, name))}
+        return json.dumps(data | more, ensure_ascii=False)
+
+    def direct(self) -> Prediction:
+        """Return what the first answer alone says: all its objects together."""
+        first = self.answers[0] if self.answers else Answer(parsed=False)
+        return Prediction(
+            sample_id=self.sample_id,
+            mask=union([one.mask for one in first.objects], self.size) if first.parsed else None,
+            failed=not first.parsed,
+            boxes=tuple(one.box for one in first.objects if one.box),
+            tokens=self.tokens[0] if self.tokens else None,
+            text=self.texts[0] if self.texts else None,
+        )
+
+    def voted(self, settings: Settings) -> Prediction:
+        """Return what a vote comes to; its ``tokens`` are the mean of the answers'."""
+        tokens = round(sum(self.tokens) / len(self.tokens)) if self.tokens else None
+        found = self.ballots().vote(settings)
+        return Prediction(sample_id=self.sample_id, mask=found.mask, failed=found.outcome == "failed", tokens=tokens)
+
+
+def _plain(one: Candidate) -> dict[str, Any]:
+    box = {"box": list(one.box)} if one.box else {}
+    return {"rle": one.mask.plain(), "score": one.score, "label": one.label, **box}
 
 
 def read_candidates(path: Path) -> Candidates:
@@ -65,8 +90,8 @@ def candidates_of(data: Any) -> Candidates:
     if not isinstance(data, dict) or not isinstance(data.get("answers"), list):
         raise InvalidRecord("candidates are an object with size and a list of answers")
     answers = [_answer(one, f"answer {number}") for number, one in enumerate(data["answers"])]
-    key = data.get("sample_id", "")
-    return Candidates.parse({"size": data.get("size"), "answers": answers, "sample_id": key})
+    more = {name: data[name] for name in ("sample_id", "texts", "tokens") if data.get(name) is not None}
+    return Candidates.parse({"size": data.get("size"), "answers": answers, **more})
 
 
 def _answer(data: Any, where: str) -> Answer:
@@ -83,7 +108,7 @@ def _answer(data: Any, where: str) -> Answer:
 def _candidate(data: Any, where: str) -> Candidate:
     if not isinstance(data, dict):
         raise InvalidRecord(f"{where}: it is an object with rle, score and label")
-    given = {name: data[name] for name in ("score", "label") if data.get(name) is not None}
+    given = {name: data[name] for name in ("score", "label", "box") if data.get(name) is not None}
     try:
         return Candidate.parse({"mask": mask_of(data.get("rle")), **given})
     except InvalidRecord as error:
@@ -145,13 +170,17 @@ class CandidateFile(Mapping[str, Candidates]):
 
 
 class Voted(Mapping[str, Prediction]):
-    """The predictions that a vote makes of candidates, one at a time as they are asked for."""
+    """The predictions that candidates amount to, one at a time as they are asked for.
 
-    def __init__(self, candidates: Mapping[str, Candidates], settings: Settings) -> None:
+    ``settings``: what a vote goes by; None takes the first answer alone.
+    """
+
+    def __init__(self, candidates: Mapping[str, Candidates], settings: Settings | None) -> None:
         self.candidates, self.settings = candidates, settings
 
     def __getitem__(self, key: str) -> Prediction:
-        return predicted(key, self.candidates[key].ballots(), self.settings)
+        found = self.candidates[key]
+        return found.direct() if self.settings is None else found.voted(self.settings)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.candidates)
@@ -161,9 +190,3 @@ class Voted(Mapping[str, Prediction]):
 
     def __contains__(self, key: object) -> bool:
         return key in self.candidates
-
-
-def predicted(sample_id: str, ballots: Ballots, settings: Settings) -> Prediction:
-    """Return the prediction that a vote comes to."""
-    found = ballots.vote(settings)
-    return Prediction(sample_id=sample_id, mask=found.mask, failed=found.outcome == "failed")

@@ -76,7 +76,10 @@ def evaluate(
         found = answers.of(item.sample.id, item.sample.source_name)
         if split is not None and item.split != split:
             continue
-        if reason := unscorable(item.sample):
+        reason = unscorable(item.sample)
+        if reason is None and item.sample.query is None and found is None:
+            reason = "it has no question"
+        if reason is not None:
             left_out.append(Refusal(file=item.name, reason=reason))
             continue
         prediction = found or Prediction(sample_id=item.sample.id, failed=True)

@@ -85,6 +85,10 @@ class LocalPolicy:
                 found += [texts[first : first + each] for first in range(0, len(texts), each)]
         return [own * (k // each) for own in found]
 
+    def count_tokens(self, text: str) -> int:
+        """Return how many of the model's tokens a text has."""
+        return len(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+
     def _sampled(self, images: Sequence[RgbArray], queries: Sequence[str], settings: dict[str, Any]) -> list[str]:
         pictures = [[PilImage.fromarray(squashed(image, self.preset.policy.canvas))] for image in images]
         prompts = [self._prompt(query) for query in queries]

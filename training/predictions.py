@@ -5,6 +5,7 @@
 line holds is passed over.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -50,6 +51,12 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     return found
 
 
+def count_lines(path: Path) -> int:
+    """Return how many lines a file has."""
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
 def prediction_of(data: Any) -> Prediction:
     """Return the prediction of a line's data; raises ``InvalidRecord``."""
     if not isinstance(data, dict) or not isinstance(data.get("sample_id"), str):
@@ -89,12 +96,20 @@ def line_of(prediction: Prediction, **more: Any) -> str:
 
 
 class Journal:
-    """A file of lines that grows: a line is durable when `add` returns, and a torn last one is dropped on opening."""
+    """A file of lines that grows: a line is durable when `add` returns, and a torn last one is dropped on opening.
+
+    Raises ``UsageError`` while another process has it open.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._file = path.open("ab+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UsageError(f"another process writes {path}") from error
         self._file.seek(0)
         self._file.truncate(self._file.read().rfind(b"\n") + 1)
         self._file.seek(0, os.SEEK_END)

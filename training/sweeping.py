@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from whyseg.curation.reading import Data
 from whyseg.schemas import Mask, Record, Split
 from whyseg.schemas.errors import UsageError
-from whyseg.training.candidates import Candidates, predicted
+from whyseg.training.candidates import Candidates
 from whyseg.training.evaluate import unscorable
-from whyseg.training.metrics import Prediction, Truth, answer_of
+from whyseg.training.metrics import Prediction, Truth
 from whyseg.training.predictions import Answers
 from whyseg.training.protocols import Protocol
 from whyseg.training.voting import Settings
@@ -45,7 +45,7 @@ def sweep(
         truth, known = Truth(item.sample, protocol), dict[Mask | None, tuple[int, int, float]]()
         ballots = None if found is None else candidates[found.sample_id].ballots()
         for total, one in zip(sums, settings, strict=True):
-            mask = None if ballots is None else answer_of(predicted("", ballots, one), item.sample.size)
+            mask = None if ballots is None else ballots.vote(one).mask
             if mask not in known:
                 known[mask] = truth.counts(mask)
             intersection, joined, iou = known[mask]

@@ -52,11 +52,15 @@ class Settings(Record):
 
 
 class Candidate(Record):
-    """One object of an answer: its mask, the segmenter's score, and the answer's label for it."""
+    """One object of an answer: its mask, the segmenter's score, and the answer's own label and box for it.
+
+    ``box``: half-open (x0, y0, x1, y1) in pixels of the original picture.
+    """
 
     mask: Mask
     score: float = 1.0
     label: str | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 class Answer(Record):

@@ -14,6 +14,7 @@ from whyseg.cli import (
     importing,
     models,
     people,
+    predict,
     publishing,
     releases,
     reward,
@@ -45,6 +46,7 @@ app.command()(publishing.push)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(segment.segment)
+app.command()(predict.predict)
 app.command()(vote.vote)
 app.command()(evaluate.evaluate)
 app.command()(drafting.draft)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from whyseg.training.metrics import Prediction
     from whyseg.training.protocols import Protocol
     from whyseg.training.sweeping import Swept
+    from whyseg.training.voting import Settings
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A path, a release, or a dataset's OWNER/NAME.")]
 ProtocolOption = Annotated[
@@ -37,82 +38,154 @@ SplitOption = Annotated[
 ]
 
 
+def _file(text: str, *names: str) -> Any:
+    return typer.Option(*names, metavar="FILE", help=text, show_default=False)
+
+
+def word(metavar: str, text: str) -> Any:
+    """Return an option that need not be given."""
+    return typer.Option(metavar=metavar, help=text, show_default=False)
+
+
+PredictionsOption = Annotated[Path | None, _file("Answers to score, a JSON line a sample.")]
+CandidatesOption = Annotated[Path | None, _file("Candidates to vote on, a JSON line a sample.")]
+AgainstOption = Annotated[Path | None, _file("Other answers to compare with, sample by sample.")]
+SweepOption = Annotated[bool, typer.Option("--sweep", help="Score several answers with StAR's grid of settings.")]
+OutOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where results and the report are kept.", show_default=False)
+]
+PolicyOption = Annotated[str | None, word("MODEL", "Ask a policy: a run, a model's folder, a Hub id, a served name.")]
+PresetOption = Annotated[str | None, word("PRESET", "How the policy is asked, where it does not say itself.")]
+EndpointOption = Annotated[str | None, word("URL", "Where the policy is served, OpenAI's way.")]
+SegmenterOption = Annotated[str | None, word("MODEL", "What makes masks of boxes and points; SAM 2.1 large.")]
+SamplesOption = Annotated[int, typer.Option(min=1, help="Answers to a question; above 1 they are voted on.")]
+
+
 def evaluate(
     data: DataArgument,
-    predictions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Answers to score, a JSON line a sample.", show_default=False)
-    ] = None,
-    candidates: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Candidates to vote on, a JSON line a sample.", show_default=False),
-    ] = None,
+    predictions: PredictionsOption = None,
+    candidates: CandidatesOption = None,
+    policy: PolicyOption = None,
     protocol: ProtocolOption = "lisa",
     split: SplitOption = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Other answers to compare with, sample by sample.", show_default=False),
-    ] = None,
+    against: AgainstOption = None,
+    out: OutOption = None,
+    preset: PresetOption = None,
+    endpoint: EndpointOption = None,
+    segmenter: SegmenterOption = None,
+    samples: SamplesOption = 1,
     no_object: NoObjectOption = 0.5,
     iou: IouOption = 0.85,
     votes: VotesOption = 0.2,
     mode: ModeOption = "best",
     pixels: PixelsOption = 0.5,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Score the candidates with StAR's grid of settings.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where results and the report are kept.", show_default=False)
-    ] = None,
+    sweep: SweepOption = False,
     workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """Score answers to the questions of a data set: gIoU, cIoU and more, with intervals; no workspace needed.
 
-    A path is recognised by what lies there. Exit 1 when a row or file of the data was refused.
+    What is scored is a policy, which is asked now, or answers or candidates that are there. A path is recognised by
+    what lies there. Exit 1 when a row or file of the data was refused.
     """
     from whyseg.curation.reading import open_data
-    from whyseg.schemas.errors import UsageError
-    from whyseg.training.candidates import CandidateFile, Voted
-    from whyseg.training.predictions import read_predictions
     from whyseg.training.protocols import protocol_of
 
-    file = predictions or candidates
-    if file is None or (predictions and candidates):
-        raise UsageError("say what to score: --predictions FILE or --candidates FILE")
-    if sweep and candidates is None:
-        raise UsageError("--sweep votes on candidates: --candidates FILE")
     settings = settings_from(no_object=no_object, iou=iou, votes=votes, mode=mode, pixels=pixels)
+    _require_one(predictions, candidates, policy, out, several=bool(candidates) or samples > 1, sweep=sweep)
     rules, opened = protocol_of(protocol), open_data(data, workspace=workspace)
-    answers: Mapping[str, Prediction]
-    rows: list[Swept] = []
-    if candidates is not None:
-        stored = CandidateFile(candidates)
-        answers = Voted(stored, settings)
-        rows = _swept(opened, stored, rules, split, candidates.name) if sweep else []
-    else:
-        answers = read_predictions(file)
-    found, comparison = score(opened, answers, rules, split, name=file.name, against=against, out=out)
-    show(found, comparison, rows, json, against)
-    if found.refused:
-        raise typer.Exit(1)
+    if policy is not None and out is not None:
+        words = {"preset": preset, "endpoint": endpoint, "segmenter": segmenter, "k": samples}
+        if asked(opened, policy, words, out, split=split, settings=settings) is None:
+            return  # another process scores
+        predictions, candidates = _asked_files(out, samples)
+    show(
+        *score(opened, predictions, candidates, settings, rules, split, against=against, out=out, sweep=sweep),
+        json,
+        against,
+    )
+
+
+def _require_one(
+    predictions: Path | None,
+    candidates: Path | None,
+    policy: str | None,
+    out: Path | None,
+    *,
+    several: bool,
+    sweep: bool,
+) -> None:
+    """Raise ``UsageError`` unless it is said what to score, once, and what goes with it."""
+    from whyseg.schemas.errors import UsageError
+
+    if sum(given is not None for given in (predictions, candidates, policy)) != 1:
+        raise UsageError("say what to score: --policy MODEL, --predictions FILE or --candidates FILE")
+    if policy is not None and out is None:
+        raise UsageError("say where the policy's answers are kept: --out DIR")
+    if sweep and (predictions is not None or not several):
+        raise UsageError("--sweep votes on several answers: --candidates FILE, or --policy with --samples above 1")
+
+
+def _asked_files(out: Path, samples: int) -> tuple[Path | None, Path | None]:
+    from whyseg.training.predict import CANDIDATES, PREDICTIONS
+
+    return (out / PREDICTIONS, None) if samples == 1 else (None, out / CANDIDATES)
+
+
+def asked(
+    data: "Data", policy: str, words: dict[str, Any], out: Path, *, split: "Split | None", settings: "Settings"
+) -> int | None:
+    """Ask a policy; return how many questions have answers, None in all but the first of several processes."""
+    from whyseg.curation.segmenters import choose
+    from whyseg.schemas.errors import InvalidRecord, UsageError
+    from whyseg.training.mask_reward import Masks
+    from whyseg.training.policies import open_policy
+    from whyseg.training.predict import CANDIDATES, Predictor, Sampling, predict, this_share, usual_segmenter
+    from whyseg.training.predictions import count_lines
+
+    share, wait = this_share()
+    opened = open_policy(policy, preset=words.pop("preset"), endpoint=words.pop("endpoint"))
+    segmenter, reason = choose(model=words.pop("segmenter") or usual_segmenter(opened), told=note)
+    note(reason)
+    try:
+        sampling = Sampling.of(**words)
+    except InvalidRecord as error:
+        raise UsageError(str(error)) from error
+    predictor = Predictor(opened, Masks(segmenter), sampling)
+    with counting("asking") as progress:
+        predict(data, predictor, out, split=split, settings=settings, share=share, wait=wait, progress=progress)
+    return count_lines(out / CANDIDATES) if share.rank == 0 else None
 
 
 def score(
     data: "Data",
-    answers: "Mapping[str, Prediction]",
+    predictions: Path | None,
+    candidates: Path | None,
+    settings: "Settings",
     rules: "Protocol",
     split: "Split | None",
     *,
-    name: str,
     against: Path | None,
     out: Path | None,
-) -> "tuple[Evaluation, Comparison | None]":
-    """Score answers, compare them with others, and keep what there is to keep."""
+    sweep: bool,
+) -> "tuple[Evaluation, Comparison | None, list[Swept]]":
+    """Score answers or candidates, compare them with others, and keep what there is to keep."""
     from whyseg.training.bootstrap import compare
+    from whyseg.training.candidates import CandidateFile, Voted
     from whyseg.training.evaluate import evaluate as run
     from whyseg.training.evaluate import keep
     from whyseg.training.gallery import Gallery, page
     from whyseg.training.predictions import read_predictions
 
+    answers: Mapping[str, Prediction] = {}
+    rows: list[Swept] = []
+    name = (predictions or candidates or Path()).name
     others = None if against is None else read_predictions(against)
+    if predictions is not None:
+        answers = read_predictions(predictions)
+    elif candidates is not None:
+        answers = Voted(CandidateFile(candidates), settings)
+        rows = _swept(data, answers.candidates, rules, split, name) if sweep else []
     gallery, comparison = None if out is None else Gallery(), None
     with counting("scoring") as progress:
         found, scores = run(data, answers, rules, name=name, split=split, gallery=gallery, progress=progress)
@@ -121,7 +194,7 @@ def score(
             comparison = compare(before, scores)
     if out is not None and gallery is not None:
         keep(out, found, scores, page(found, gallery))
-    return found, comparison
+    return found, comparison, rows
 
 
 def _swept(
@@ -137,7 +210,7 @@ def _swept(
 def show(
     found: "Evaluation", comparison: "Comparison | None", rows: "list[Swept]", json: bool, against: Path | None
 ) -> None:
-    """Print an evaluation, as JSON or as a table in per cent."""
+    """Print an evaluation, as JSON or as a table in per cent; exit 1 when something was refused."""
     for refusal in found.refused:
         note(f"refused {refusal.file}: {refusal.reason}")
     if found.left_out:
@@ -147,10 +220,16 @@ def show(
         more: dict[str, Any] = {} if comparison is None else {"comparison": comparison.plain()}
         more |= {"sweep": [{**row.plain(), "settings": told(row.settings)} for row in rows]} if rows else {}
         print_json({**found.plain(), **more})
-        return
-    _print_table(found)
-    if comparison is not None and against is not None:
-        _print_comparison(comparison, against.name)
+    else:
+        _print_table(found)
+        if comparison is not None and against is not None:
+            _print_comparison(comparison, against.name)
+        _print_sweep(rows)
+    if found.refused:
+        raise typer.Exit(1)
+
+
+def _print_sweep(rows: "list[Swept]") -> None:
     from whyseg.training.gallery import percent
 
     for row in rows:
