@@ -30,12 +30,14 @@ _NEVER_EMPTY = {(ReasoningType.COMPARATIVE_RELATIONAL, 1)}  # something is alway
 class World(Record):
     """What scenes and questions are drawn from.
 
-    ``count``: fewest and most things of a scene; ``most``: things that may answer one question; ``no_target``: the
-    share of questions that nothing answers; ``errors``: the share of samples that get a mistake.
+    ``count``: fewest and most things of a scene; ``grid``: cells a side that small things stand in, 0 for anywhere;
+    ``most``: things that may answer one question; ``no_target``: the share of questions that nothing answers;
+    ``errors``: the share of samples that get a mistake.
     """
 
     side: Annotated[int, Field(ge=56, le=2048)] = SIDE
     count: tuple[int, int] = (3, 6)
+    grid: Annotated[int, Field(ge=0, le=6)] = 0
     kinds: tuple[str, ...] = tuple(KINDS)
     colours: tuple[str, ...] = tuple(COLOURS)
     patterns: tuple[str, ...] = PATTERNS
@@ -48,15 +50,18 @@ class World(Record):
 
 
 PLAIN = World(
-    count=(2, 3),
+    count=(2, 4),
+    grid=4,
     kinds=("circle", "square", "cup", "key", "umbrella"),
     patterns=("plain",),
-    sizes=("large",),
+    sizes=("small",),
     depths=(1,),
     most=1,
     no_target=0,
 )
-"""What a policy of a million weights learns within minutes: few large things, one step, one answer."""
+"""What a policy of a million weights learns within minutes: few things, each in a cell of a grid, one step, one answer.
+
+A cell is as large as what becomes one token of the policy, so that a token sees a whole thing or none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,4 +143,5 @@ def _scene(rng: np.random.Generator, world: World, kind: ReasoningType, depth: i
         patterns=world.patterns,
         sizes=world.sizes,
         pools=pools,
+        grid=world.grid,
     )

@@ -97,16 +97,19 @@ def make_scene(
     patterns: Sequence[str] = PATTERNS,
     sizes: Sequence[str] = SIZES,
     pools: tuple[int, int, int] = (4, 3, 2),
+    grid: int = 0,
 ) -> Scene:
     """Make a scene of ``count`` (fewest, most) things; the same seed makes the same one.
 
     A scene draws from two to ``pools`` of the kinds, colours and patterns only, so that things resemble each other and
-    a question must tell them apart.
+    a question must tell them apart. ``grid``: that many cells a side, each with room for a small thing or for none;
+    0: things stand anywhere.
     """
     rng = np.random.default_rng(seed)
     for _ in range(100):
         sorts = [_few(rng, names, most) for names, most in zip((kinds, colours, patterns), pools, strict=True)]
-        things = _place(rng, side, int(rng.integers(count[0], count[1] + 1)), sorts, sizes)
+        wanted = int(rng.integers(count[0], count[1] + 1))
+        things = _in_cells(rng, side, wanted, sorts, grid) if grid else _place(rng, side, wanted, sorts, sizes)
         if len(things) >= count[0]:
             return Scene(side, things, seed)
     raise UsageError(f"{count[0]} things find no room in a scene of {side} pixels")
@@ -131,6 +134,20 @@ def _place(
         if all(x0 >= box[2] or box[0] >= x1 or y0 >= box[3] or box[1] >= y1 for x0, y0, x1, y1 in boxes):
             boxes.append(box)
             things.append(Thing(kind, colour, pattern, size, draw_regions(kind, (x, y), half, side)))
+    return tuple(things)
+
+
+def _in_cells(
+    rng: np.random.Generator, side: int, wanted: int, sorts: Sequence[Sequence[str]], grid: int
+) -> tuple[Thing, ...]:
+    """Place small things in cells of a grid, each cell's thing anywhere within it."""
+    cell, things = side / grid, list[Thing]()
+    for number in rng.permutation(grid * grid)[:wanted]:
+        kind, colour, pattern = (one_of(rng, names) for names in sorts)
+        half = min(rng.uniform(*_HALF["small"]) * side / SIDE, 0.45 * cell)
+        row, column = divmod(int(number), grid)
+        x, y = ((place + 0.5) * cell + rng.uniform(-1, 1) * (cell / 2 - half) for place in (column, row))
+        things.append(Thing(kind, colour, pattern, "small", draw_regions(kind, (x, y), half, side)))
     return tuple(things)
 
 
