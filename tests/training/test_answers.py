@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whyseg.schemas.errors import UsageError
-from whyseg.training.answers import MAX_THINGS, Answer, ParseFailure, Shape, Thing, parse
+from whyseg.training.answers import LONGEST, MAX_THINGS, Answer, ParseFailure, Shape, Thing, parse
 from whyseg.training.frames import Frame
 
 ITEM = '{"bbox_2d": [1, 2, 30, 40], "point_2d": [5, 6]}'
@@ -170,6 +170,12 @@ def test_a_label_is_a_text_that_is_not_empty(label: str, read: str | None) -> No
 def test_more_than_120_things_are_not_read() -> None:
     assert len(things(reply(f"[{', '.join([ITEM] * MAX_THINGS)}]"))) == 120
     assert failure(reply(f"[{', '.join([ITEM] * 121)}]")) == "121 objects, at most 120 are read"
+
+
+def test_a_reply_of_more_than_100_000_characters_is_not_read() -> None:
+    frame = len(reply(f"[{ITEM}]", ""))
+    assert things(reply(f"[{ITEM}]", "x" * (LONGEST - frame))) == (THING,)
+    assert failure(reply(f"[{ITEM}]", "x" * (LONGEST - frame + 1))) == "100001 characters, at most 100000 are read"
 
 
 def test_an_unknown_shape_is_wrong_use() -> None:

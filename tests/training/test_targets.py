@@ -31,6 +31,8 @@ def test_the_second_point_is_the_deepest_of_those_farther_than_the_median() -> N
 def test_equally_deep_second_points_are_told_apart_by_distance_then_in_reading_order() -> None:
     # one row of 7: all are 1 deep; the first point is the middle, x 3; distances 3 2 1 0 1 2 3, median 2; the ends stay
     assert two_points(block(2, 0, 1, 7)) == ((3, 2), (0, 2))
+    # one of 8: the first of the two middle ones; distances 3 2 1 0 1 2 3 4, median 2; the last is farthest
+    assert two_points(block(2, 0, 1, 8)) == ((3, 2), (7, 2))
 
 
 def test_a_mask_of_one_pixel_has_its_point_twice() -> None:

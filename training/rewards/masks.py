@@ -21,7 +21,7 @@ def mask_iou(predicted: Sequence[Mask | None], target: Sequence[Mask]) -> FloatA
     Raises ``SizeMismatch`` when a predicted mask has not the target's size.
     """
     iou = np.zeros((len(predicted), len(target)))
-    rows = [row for row, mask in enumerate(predicted) if mask is not None and mask.area]
+    rows = [row for row, mask in enumerate(predicted) if mask is not None]
     found = [mask for row in rows if (mask := predicted[row]) is not None]
     if not target or not found:
         return iou

@@ -93,6 +93,13 @@ def test_box_only_and_points_only(tmp_path: Path) -> None:
     assert terms(points, reply([{"point_2d": POINT}]), target(RIGHT)) == [1, 2, 1, 1]
 
 
+def test_without_label_prediction_no_label_is_asked_for(tmp_path: Path) -> None:
+    bare = str(edited(tmp_path, "star_7b_stage1", ("", "label = false")))
+    goal = target({"rle": block(0, 0, 10, 10, (20, 20)).plain()}, size=(20, 20))
+    assert terms(bare, reply([RIGHT]), goal, [None])[1] == 2
+    assert terms("star_7b_stage1", reply([RIGHT]), goal, [None])[1] == 4 / 3
+
+
 FAR = {"bbox_2d": [600, 600, 700, 700], "point_2d": [650, 650]}
 
 
