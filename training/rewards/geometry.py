@@ -35,7 +35,7 @@ def box_iou(predicted: FloatArray, target: FloatArray) -> FloatArray:
     common = sides.prod(-1)
     areas = [np.clip(boxes[:, 2:] - boxes[:, :2] + 1, 0, None).prod(-1) for boxes in (predicted, target)]
     union = areas[0][:, None] + areas[1][None] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0))
 
 
 def box_distance(predicted: FloatArray, target: FloatArray) -> FloatArray:
