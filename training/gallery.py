@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 SIDE = 480  # pixels of a drawing's longer side
 SHOWN = 8  # samples on either end
-RIGHT, EXTRA, MISSED, IGNORED = (0, 200, 83), (213, 0, 0), (41, 121, 255), (158, 158, 158)
-LEGEND = "green: found; red: too much; blue: missed; grey: does not count"
+RIGHT, EXTRA, MISSED, IGNORED = (0, 220, 60), (255, 0, 0), (30, 110, 255), (250, 250, 250)
+LONGEST = 600  # characters of a response that are shown
+LEGEND = "Right of each picture: green was found, red is too much, blue was missed, light grey does not count"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,30 +71,35 @@ def page(evaluation: "Evaluation", gallery: Gallery, title: str = "") -> str:
     lead = (
         f"{evaluation.n} samples of {evaluation.data}{f', split {evaluation.split}' if evaluation.split else ''}, "
         f"protocol {evaluation.protocol}; {evaluation.failed} without a readable answer, "
-        f"{len(evaluation.left_out)} left out, {len(evaluation.refused)} refused. {LEGEND}."
+        f"{len(evaluation.left_out)} left out, {len(evaluation.refused)} refused. "
+        f"Box Acc@0.5 {percent(evaluation.box_accuracy)}, no-target accuracy "
+        f"{percent(evaluation.no_target_accuracy)}. All in per cent. {LEGEND}."
     )
     return html_page(title or f"Evaluation of {evaluation.data}", lead, _table(evaluation), [*worst, *best])
 
 
 def draw(pixels: RgbArray, answer: Mask, target: Mask, ignore: Mask | None = None, *, side: int = SIDE) -> RgbArray:
-    """Return a small copy, at most ``side`` pixels long, with what was found, too much, missed and ignored tinted.
+    """Return the picture beside a grey copy of it in which what was found, too much, missed and ignored is tinted.
 
-    ``pixels``: uint8 (H, W, 3), RGB; the masks are of its size.
+    ``pixels``: uint8 (H, W, 3), RGB; the masks are of its size. Each of the two is at most ``side`` pixels long; a
+    picture of less than half of that is enlarged by a whole number.
     """
     height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
+    scale = float(max(1, side // max(height, width))) if max(height, width) < side else side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    inside, wanted = _reduced(answer, size), _reduced(target, size)
+    way = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
+    plain = cv2.resize(pixels, size, interpolation=way).astype(np.uint8)
+    grey = cv2.cvtColor(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8)
+    inside, wanted = _resized(answer, size), _resized(target, size)
     tints = [(inside & wanted, RIGHT), (inside & ~wanted, EXTRA), (wanted & ~inside, MISSED)]
     if ignore is not None:
-        tints.append((_reduced(ignore, size), IGNORED))
+        tints.append((_resized(ignore, size), IGNORED))
     for where, colour in tints:
-        small[where] = small[where] // 2 + np.array(colour, np.uint8) // 2
-    return small
+        grey[where] = grey[where] // 2 + np.array(colour, np.uint8) // 2
+    return np.hstack([plain, grey])
 
 
-def _reduced(mask: Mask, size: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _resized(mask: Mask, size: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     return np.asarray(cv2.resize(mask.decode().astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)) > 0
 
 
@@ -105,7 +111,7 @@ def _section(item: Item, prediction: Prediction, score: Score) -> Section:
     lines = [sample.query.text if sample.query else "(no question)", f"{said}; " + ", ".join(filter(None, facts))]
     return Section(
         heading=f"IoU {score.iou:.3f}",
-        lines=[line.rstrip("; ") for line in lines],
+        lines=[line.rstrip("; ") for line in lines] + ([prediction.text[:LONGEST]] if prediction.text else []),
         small=f"sample {sample.id} {sample.source_name}".rstrip(),
         picture=draw(item.pixels(), answer, sample.target(), sample.ignore),
     )
@@ -125,8 +131,6 @@ def _table(evaluation: "Evaluation") -> list[list[str]]:
         between = "–" if interval is None else f"{percent(interval[0])} – {percent(interval[1])}"
         row = [percent(part.giou), between, percent(part.ciou), percent(part.boundary_iou)]
         rows.append([name, str(part.n), *row])
-    for name, value in (("box Acc@0.5", evaluation.box_accuracy), ("no-target", evaluation.no_target_accuracy)):
-        rows.append([f"{name} {percent(value)}", "", "", "", "", ""])
     return rows
 
 

@@ -145,11 +145,21 @@ def test_the_page_shows_hostile_text_as_text() -> None:
 
 def test_a_drawing_tells_found_extra_missed_and_ignored_apart() -> None:
     black = np.zeros((1, 10, 3), np.uint8)
-    found = draw(black, row("·###······"), row("··###·····"), row("·········#"))
+    found = draw(black, row("·###······"), row("··###·····"), row("·········#"), side=10)
     half = {colour: tuple(value // 2 for value in colour) for colour in (RIGHT, EXTRA, MISSED, IGNORED)}
     expected = [None, EXTRA, RIGHT, RIGHT, MISSED, None, None, None, None, IGNORED]
-    assert [tuple(map(int, pixel)) for pixel in found[0]] == [half[c] if c else (0, 0, 0) for c in expected]
-    assert draw(np.zeros((100, 960, 3), np.uint8), Mask.empty((100, 960)), Mask.empty((100, 960))).shape == (50, 480, 3)
+    assert not found[:, :10].any()  # the picture itself
+    assert [tuple(map(int, pixel)) for pixel in found[0, 10:]] == [half[c] if c else (0, 0, 0) for c in expected]
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [((100, 960), (50, 480)), ((112, 100), (448, 400)), ((300, 200), (300, 200))]
+)
+def test_large_pictures_shrink_and_small_ones_grow_by_a_whole_number(
+    size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    found = draw(np.zeros((*size, 3), np.uint8), Mask.empty(size), Mask.empty(size))
+    assert found.shape == (shown[0], 2 * shown[1], 3)
 
 
 def test_results_are_kept_with_every_samples_numbers(tmp_path: Path) -> None:
