@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from whyseg.training.rewards.compose import Reward, Scored
 
 
+PresetArgument = Annotated[str, typer.Argument(metavar="PRESET", help="A preset's name, or its TOML file.")]
+AnswerArgument = Annotated[Path, typer.Argument(metavar="ANSWER.txt", help="The policy's reply, as it came.")]
+TargetOption = Annotated[Path, typer.Option(metavar="TARGET.json", help="What the reply should have found.")]
+FrameOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="pixels, canvas_N or grid_1000; else the preset's own.", show_default=False),
+]
+MasksOption = Annotated[
+    Path | None,
+    typer.Option(metavar="MASKS.json", help="RLEs or null, one a predicted object: no segmenter.", show_default=False),
+]
+ImageOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="The picture that masks are made on.")]
+SegmenterOption = Annotated[str, typer.Option(metavar="NAME", help="auto, sam2, mobilesam or grabcut.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="A model of `whyseg models list`, a Hub id, or a folder.", show_default=False),
+]
+
+
 def reward(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="A preset's name, or a path to a .toml file.")],
-    answer: Annotated[Path, typer.Argument(metavar="ANSWER.txt", help="The policy's reply, as it came.")],
-    target: Annotated[Path, typer.Option(metavar="TARGET.json", help="What the reply should have found.")],
-    frame: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="pixels, canvas_N or grid_1000; by default the preset's own.", show_default=False
-        ),
-    ] = None,
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MASKS.json",
-            help="RLEs (or null), one a predicted object, in place of a segmenter.",
-            show_default=False,
-        ),
-    ] = None,
-    image: Annotated[
-        Path | None, typer.Option(metavar="IMAGE", help="The picture that a segmenter makes masks on.")
-    ] = None,
-    segmenter: Annotated[str, typer.Option(metavar="NAME", help="auto, sam2, mobilesam or grabcut.")] = "auto",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="A model of `whyseg models list`, a Hub id, or a folder.", show_default=False
-        ),
-    ] = None,
+    preset: PresetArgument,
+    answer: AnswerArgument,
+    target: TargetOption,
+    frame: FrameOption = None,
+    masks: MasksOption = None,
+    image: ImageOption = None,
+    segmenter: SegmenterOption = "auto",
+    model: ModelOption = None,
     json: JsonOption = False,
 ) -> None:
     """Score one answer of a policy against a target: each reward term with its weight, and their sum.
