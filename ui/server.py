@@ -14,12 +14,14 @@ from starlette.types import Scope
 from whyseg import __version__
 from whyseg.curation.check_runs import CheckRuns
 from whyseg.curation.clicks import ClickService
+from whyseg.curation.drafting.base import Drafter
 from whyseg.curation.drafting.template import TemplateDrafter
 from whyseg.curation.overlaps import Overlaps
 from whyseg.curation.people import Throughput
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.user import Role
 from whyseg.ui import failures, openapi
+from whyseg.ui.drafting import Drafting
 from whyseg.ui.guards import LOOPBACK, guard
 from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
@@ -51,20 +53,23 @@ def build_api(
     team: Logins | None = None,
     hosts: Sequence[str] = LOOPBACK,
     describe: Describe | None = None,
+    drafter: Drafter | None = None,
 ) -> FastAPI:
     """Build the application without its pages: JSON routes, static files, guards.
 
     ``team`` lets its users in; without it everybody is ``user``. ``hosts``: the names that requests may give this
-    server. ``describe`` says which segmenter runs, where the click service does not know that yet.
+    server. ``describe`` says which segmenter runs, where the click service does not know that yet. ``drafter``: what
+    proposes questions, by default rules.
     """
-
-    runs = CheckRuns(workspace)
+    runs, drafting = CheckRuns(workspace), Drafting(workspace, drafter or TemplateDrafter())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         clicks.start()
+        drafting.start()
         yield
+        drafting.close()
         runs.close()
         clicks.close()
 
@@ -72,6 +77,7 @@ def build_api(
         title="whyseg", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
         lifespan=lifespan,
     )  # fmt: skip
+    app.state.drafting = drafting
     failures.register(app)
     _admit(app, team, Member(user, Role.CURATOR))
     guard(app, hosts=hosts)  # outside of the gate: what is added last comes first
@@ -82,7 +88,7 @@ def build_api(
     api.include_router(LeaseRoutes(workspace).router())
     api.include_router(SampleRoutes(workspace, leased=team is not None).router())
     api.include_router(ReviewRoutes(workspace).router())
-    api.include_router(DraftRoutes(workspace, TemplateDrafter()).router())
+    api.include_router(DraftRoutes(workspace, drafting).router())
     api.include_router(CoverageRoutes(workspace).router())
     api.include_router(FindingRoutes(workspace, runs).router())
     api.include_router(ReleaseRoutes(workspace).router())
@@ -92,12 +98,13 @@ def build_api(
 
     @api.get("/info")
     def info(who: Who) -> JSONResponse:
-        """Say which version serves which workspace to whom, with which segmenter."""
+        """Say which version serves which workspace to whom, with which segmenter and which drafter."""
         return JSONResponse(
             {
                 "version": __version__,
                 "workspace": str(workspace.path.resolve()),
                 "segmenter": (describe or clicks.describe)(),
+                "drafter": drafting.describe(),
                 "user": who.name,
                 "role": who.role.value,
                 "team": team is not None,
@@ -142,12 +149,13 @@ def build_server(
     team: Logins | None = None,
     hosts: Sequence[str] = LOOPBACK,
     describe: Describe | None = None,
+    drafter: Drafter | None = None,
 ) -> FastAPI:
     """Build the whole application: `build_api`, the Gradio pages at ``/app``, and the way there from ``/``."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio looks at it when it is imported
     from whyseg.ui.blocks import mount_page
 
-    app = build_api(workspace, clicks, user=user, team=team, hosts=hosts, describe=describe)
+    app = build_api(workspace, clicks, user=user, team=team, hosts=hosts, describe=describe, drafter=drafter)
 
     @app.get("/", include_in_schema=False)
     def home() -> RedirectResponse:

@@ -11,6 +11,7 @@ from types import FrameType
 import uvicorn
 
 from whyseg.curation.clicks import ClickService
+from whyseg.curation.drafting.base import Drafter
 from whyseg.curation.segmenters.choose import NAMES, choose
 from whyseg.curation.segmenters.weights import find
 from whyseg.curation.sessions import Sessions
@@ -24,10 +25,10 @@ from whyseg.ui.pictures import Pictures
 from whyseg.ui.server import build_server
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
-GRACE = 2  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
 # Seconds that a thread which computes may keep the interpreter from others. A request takes five turns of threads, and
 # with Python's own 0.005 each of them may wait that long for the decoder.
 SWITCH = 0.0005
+GRACE = 2  # seconds that open connections get at the end; a page of Gradio's holds one for as long as it is open
 
 
 def serve(
@@ -40,6 +41,7 @@ def serve(
     user: str = "local",
     team: bool = False,
     names: Sequence[str] = (),
+    drafter: Drafter | None = None,
     ready: Told = print,
     told: Told = print,
 ) -> None:
@@ -47,9 +49,10 @@ def serve(
 
     ``port`` 0 takes any free one. ``segmenter`` and ``model`` as for `segmenters.choose`; it is loaded when the server
     answers already. ``team`` lets nobody in but the workspace's users; without it everybody is ``user``. ``names`` are
-    those by which browsers reach this machine, besides ``host``. ``ready`` gets the address as soon as the server
-    answers, ``told`` one sentence on the segmenter that runs. Raises ``UsageError`` for an address that other machines
-    reach without ``team``, a team without users, a port that is taken, an unknown segmenter or model.
+    those by which browsers reach this machine, besides ``host``. ``drafter`` proposes questions, rules by default.
+    ``ready`` gets the address as soon as the server answers, ``told`` one sentence on the segmenter that runs. Raises
+    ``UsageError`` for an address that other machines reach without ``team``, a team without users, a port that is
+    taken, an unknown segmenter or model.
     """
     allowed = allowed_hosts(host, names, team=team)
     logins = make_logins(workspace) if team else None
@@ -57,7 +60,9 @@ def serve(
     late = LateSegmenter(lambda told: choose(segmenter, model=model, told=told), told)
     clicks = ClickService(late, Pictures(workspace).pixels)
     with listen(host, port) as listener:
-        app = build_server(workspace, clicks, user=user, team=logins, hosts=allowed, describe=late.describe)
+        app = build_server(
+            workspace, clicks, user=user, team=logins, hosts=allowed, describe=late.describe, drafter=drafter
+        )
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="on",
             timeout_graceful_shutdown=GRACE,
@@ -67,7 +72,11 @@ def serve(
             ready(f"http://{_bracketed(host)}:{listener.getsockname()[1]}/")
             late.start()
 
-        _run(_Server(config, announce, late.close), listener)
+        def end() -> None:
+            late.close()
+            app.state.drafting.close()
+
+        _run(_Server(config, announce, end), listener)
 
 
 def allowed_hosts(host: str, names: Sequence[str], *, team: bool) -> tuple[str, ...]:
@@ -164,11 +173,11 @@ def _run(server: uvicorn.Server, listener: socket.socket) -> None:
         """Let the process end by returning from `serve`."""
 
     before = {number: signal.signal(number, done) for number in (signal.SIGINT, signal.SIGTERM)}
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
     try:
         server.run(sockets=[listener])
     finally:
+        sys.setswitchinterval(switch)
         for number, handler in before.items():
             signal.signal(number, handler)
-    switch = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH)
-        sys.setswitchinterval(switch)

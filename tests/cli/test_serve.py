@@ -1,10 +1,17 @@
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import Response
 
+from tests.curation.drafting.server import completion, serving
+from tests.released import add_sample
 from tests.ui.process import ServerProcess
 from tests.ui.team import PASSWORD, add_people
 from whyseg.curation.workspace import Workspace
@@ -20,6 +27,10 @@ from whyseg.ui.serving import listen
         (["--segmenter", "magic"], "no segmenter 'magic'"),
         (["--model", "no-such-model"], "no-such-model"),
         (["--workspace", "nowhere"], "nowhere is no workspace"),
+        (["--drafter", "openai"], "--drafter openai needs --drafter-model"),
+        (["--drafter-model", "m"], "--drafter-model and --endpoint are for the other drafters"),
+        (["--drafter", "transformers", "--drafter-model", "m", "--endpoint", "http://x/v1"], "--drafter openai"),
+        (["--drafter", "openai", "--drafter-model", "m", "--endpoint", "http://u:key@x/v1"], "carries a name, a key"),
         (["--port", "TAKEN"], "--port 0 takes a free one"),
     ],
 )
@@ -49,3 +60,26 @@ def test_a_team_is_served_under_the_names_it_was_given(tmp_path: Path) -> None:
             assert client.post("/api/v1/login", json={"name": "ann", "password": PASSWORD}).status_code == 200
             assert client.get("/api/v1/info").json()["user"] == "ann"
             assert client.get("/app/config").status_code == 200
+
+
+def test_a_drafter_that_never_answers_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    go = threading.Event()
+
+    def never(_: dict[str, Any]) -> Response:
+        go.wait(60)
+        return completion(None)
+
+    with Workspace.create(tmp_path / "team") as workspace:
+        sample = add_sample(workspace, 1, accept=False)
+    with serving(never) as chat, ThreadPoolExecutor(1) as pool:
+        options = ("--drafter", "openai", "--endpoint", chat.url, "--drafter-model", "m")
+        with ServerProcess(tmp_path / "team", *options) as server, server.client() as client:
+            assert client.get("/api/v1/info").json()["drafter"]["name"] == "openai"
+            body = {"reasoning_type": "commonsense", "depth": 1}
+            asked = pool.submit(client.post, f"/api/v1/samples/{sample.id}/drafts", json=body)
+            while not chat.bodies:
+                assert not asked.done() or asked.result().status_code == 200
+                time.sleep(0.05)
+            assert server.end() == 0
+            assert asked.exception() or asked.result().json()["error"] == "drafter_unavailable"
+            go.set()

@@ -1,13 +1,18 @@
 """Drafts beside the form: asked for, judged, taken into the form, changed, and remembered as the question's origin."""
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
+from starlette.responses import Response
 
 from tests.builders import instance
-from tests.e2e.conftest import SIZE, Server
+from tests.curation.drafting.server import completion, draft_json, error, serving
+from tests.e2e.conftest import SIZE, VIEWPORT, Server, make_workspace, watch
 from tests.e2e.desk import Desk, disc
+from tests.ui.process import ServerProcess
 from whyseg.curation.drafting.accepting import edit_distance, model_of
 from whyseg.curation.drafting.template import TemplateDrafter
 from whyseg.schemas import Mask, Sample
@@ -15,9 +20,9 @@ from whyseg.schemas import Mask, Sample
 TEMPLATE = model_of(TemplateDrafter.name, TemplateDrafter.model)
 
 
-def labelled(desk: Desk, server: Server, label: str, x: float, query: str | None = None) -> str:
-    """Make a sample, on a picture that no other test draws on, with an instance of that label; its id."""
-    found = desk.api.get(f"/samples/{desk.new_sample(server.pictures['alone'])}").json()
+def labelled(desk: Desk, image: str, label: str, x: float, query: str | None = None) -> str:
+    """Make a sample of an image with an instance of that label; its id."""
+    found = desk.api.get(f"/samples/{desk.new_sample(image)}").json()
     changes = {"instances": [instance(1, Mask.encode(disc(SIZE, x, 200, 60)), label).plain()]}
     record = Sample.parse({**found["sample"], **changes, "query": {"text": query} if query else None}).plain()
     body = {"edit": f"drafts-{record['id']}", "parent": found["revision"], "sample": record}
@@ -26,9 +31,9 @@ def labelled(desk: Desk, server: Server, label: str, x: float, query: str | None
 
 
 def label_it(desk: Desk, server: Server, label: str, query: str | None = None) -> None:
-    """Open a sample with an instance of that label; another sample of the picture has a chair."""
-    labelled(desk, server, "chair", 100)
-    desk.open(labelled(desk, server, label, 300, query))
+    """Open a sample, on a picture that no other test draws on; another sample of it has a chair."""
+    labelled(desk, server.pictures["alone"], "chair", 100)
+    desk.open(labelled(desk, server.pictures["alone"], label, 300, query))
 
 
 def draft(desk: Desk, kind: str, depth: int = 1) -> None:
@@ -80,3 +85,43 @@ def test_why_there_is_no_draft_is_said(desk: Desk, server: Server) -> None:
     label_it(desk, server, "")
     draft(desk, "Commonsense")
     expect(page.locator(".ws-drafts .ws-note")).to_contain_text("instance 1 lacks a label")
+
+
+def test_an_endpoint_that_is_slow_or_fails_is_said_and_stops_nobody(
+    browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    go = threading.Event()
+
+    def slow(_: dict[str, Any]) -> Response:
+        go.wait(60)
+        return completion(draft_json("What came too late?"))
+
+    pictures = make_workspace(tmp_path / "served")
+    good = completion(draft_json("What keeps people dry?"))
+    with serving(slow, error(401, "bad key"), good) as chat:
+        options = ("--drafter", "openai", "--endpoint", chat.url, "--drafter-model", "writer")
+        with ServerProcess(tmp_path / "served", *options) as served:
+            page = browser.new_context(viewport=VIEWPORT).new_page()  # type: ignore[arg-type]
+            wrong, desk = watch(page), Desk(page, served.url)
+            sample = labelled(desk, pictures["alone"], "umbrella", 300)
+            desk.load(sample)
+            expect(page.locator(".ws-draft-line .ws-count")).to_have_text("by openai")
+            draft(desk, "Function")
+            expect(page.locator(".ws-drafts .ws-note")).to_have_text("drafting…")
+            page.locator("#ws-query textarea").fill("what is written meanwhile?")
+            assert desk.saved()["sample"]["query"]["text"] == "what is written meanwhile?"
+            page.get_by_role("button", name="Stop").click()
+            expect(page.get_by_role("button", name="Draft questions")).to_be_enabled()
+            go.set()
+
+            draft(desk, "Function")
+            expect(page.locator(".ws-drafts .ws-note")).to_contain_text("answered 401 to model writer")
+            page.screenshot(path=tmp_path / "failed.png")
+            draft(desk, "Function")
+            expect(page.locator(".ws-draft-list p")).to_have_text("What keeps people dry?")
+            expect(page.locator(".ws-drafts .ws-note")).to_have_text("")
+            desk.open(desk.new_sample(pictures["alone"]))
+            desk.open(sample)  # what came after nobody waited any more is kept, too
+            expect(page.locator(".ws-draft-list p")).to_contain_text(["What keeps people dry?", "What came too late?"])
+            assert wrong == []
+            desk.close()

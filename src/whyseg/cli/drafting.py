@@ -1,7 +1,7 @@
 """``whyseg draft``: questions proposed for samples that have masks and labels."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,7 +10,6 @@ from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_js
 from whyseg.schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from whyseg.curation.drafting.base import Drafter
     from whyseg.curation.drafting.bulk import DraftReport
     from whyseg.schemas import ReasoningType
 
@@ -28,6 +27,8 @@ ModelOption = Annotated[str | None, typer.Option(help="The endpoint's model; or 
 EndpointOption = Annotated[
     str | None, typer.Option(help="Where chat completions are served, such as http://localhost:8000/v1.")
 ]
+KeyVariableOption = Annotated[str, typer.Option(help="The environment variable that holds the endpoint's key.")]
+TimeoutOption = Annotated[float, typer.Option(min=1, help="Seconds that the endpoint may take for one answer.")]
 SHOWN = 20  # failures printed one by one
 
 
@@ -43,10 +44,10 @@ def draft(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Samples at the same time.")] = 1,
     model: ModelOption = None,
     endpoint: EndpointOption = None,
-    key_variable: Annotated[str, typer.Option(help="The environment variable that holds the key.")] = "OPENAI_API_KEY",
+    key_variable: KeyVariableOption = "OPENAI_API_KEY",
     price_in: Annotated[float, typer.Option(min=0, help="Price of a million tokens in, to count the cost.")] = 0.0,
     price_out: Annotated[float, typer.Option(min=0, help="Price of a million tokens out.")] = 0.0,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that the endpoint may take for one answer.")] = 120.0,
+    timeout: TimeoutOption = 120.0,
     workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
@@ -57,6 +58,7 @@ def draft(
     """
     from whyseg.curation.drafting.asking import Asker, ModelCritic
     from whyseg.curation.drafting.bulk import by_rules, draft_all
+    from whyseg.curation.drafting.choose import open_drafter
     from whyseg.curation.workspace import Workspace
     from whyseg.schemas import ReasoningType
 
@@ -65,7 +67,15 @@ def draft(
     prices = price_in, price_out
     with (
         Workspace.open(workspace) as opened,
-        _opened(drafter, model, endpoint, key_variable, prices, timeout) as chosen,
+        open_drafter(
+            drafter,
+            model=model,
+            endpoint=endpoint,
+            key_variable=key_variable,
+            prices=prices,
+            seconds=timeout,
+            told=note,
+        ) as chosen,
         _progress() as progress,
     ):
         judged = by_rules
@@ -94,38 +104,6 @@ def _type(name: str) -> "ReasoningType":
             f"no reasoning type {name!r}; expected one of {', '.join(known.value for known in ReasoningType)}"
         )
     return kind
-
-
-def _opened(
-    name: str, model: str | None, endpoint: str | None, key_variable: str, prices: tuple[float, float], timeout: float
-) -> "AbstractContextManager[Drafter]":
-    if name == "template":
-        from whyseg.curation.drafting.template import TemplateDrafter
-
-        if model or endpoint:
-            raise UsageError("--model and --endpoint are for the other drafters: template has no model")
-        return nullcontext(TemplateDrafter())
-    if not model:
-        raise UsageError(f"--drafter {name} needs --model")
-    if name == "transformers":
-        from whyseg.curation.drafting.local import TransformersDrafter
-
-        if endpoint:
-            raise UsageError("--endpoint is for --drafter openai")
-        return nullcontext(TransformersDrafter.load(model, told=note))
-    return _served(model, endpoint, key_variable, prices, timeout)
-
-
-@contextmanager
-def _served(
-    model: str, endpoint: str | None, key_variable: str, prices: tuple[float, float], timeout: float
-) -> "Iterator[Drafter]":
-    from whyseg.curation.drafting.endpoint import DEFAULT_ENDPOINT, Endpoint
-    from whyseg.curation.drafting.openai import OpenAIDrafter
-
-    address = endpoint or DEFAULT_ENDPOINT
-    with Endpoint(address, model, key_variable=key_variable, prices=prices, seconds=timeout) as server:
-        yield OpenAIDrafter(server)
 
 
 def _print(report: "DraftReport") -> None:
