@@ -37,6 +37,24 @@ class Assignments:
                 changed += assign_one(session, self.store, sample_id, name, by)
             return changed
 
+    def deal(self, sample_ids: Sequence[str], users: Sequence[str], *, by: str) -> int:
+        """Deal samples out among users, each to whoever has the least to do; returns and raises as `assign` does."""
+        with self.store.database.write() as session:
+            busy = load(session)
+            left = {name: busy.get(name, 0) for name in (active_user(session, user) for user in users)}
+            changed = 0
+            for sample_id in dict.fromkeys(sample_ids):
+                ordinary_sample(session, sample_id)
+                name = min(left, key=left.__getitem__)  # of equals the first
+                left[name] += 1
+                changed += assign_one(session, self.store, sample_id, name, by)
+            return changed
+
+    def load(self) -> dict[str, int]:
+        """Return how many open samples are assigned to each user who has any."""
+        with self.store.database.read() as session:
+            return load(session)
+
     def page(self, user: str | None = None, *, offset: int = 0, limit: int = 50) -> tuple[int, list[Assignment]]:
         """Return how many assignments somebody has, or all have, and some of them in the samples' order of adding."""
         where = [AssignmentRow.user == user] if user is not None else []

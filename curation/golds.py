@@ -55,6 +55,11 @@ class Golds:
             session.execute(delete(GoldRow).where(GoldRow.sample_id == sample_id))
             audit.append(session, self.store.clock(), by, "unmark_gold", sample_id)
 
+    def among(self, sample_ids: Sequence[str]) -> set[str]:
+        """Return which of some samples are gold."""
+        with self.store.database.read() as session:
+            return set(session.scalars(select(GoldRow.sample_id).where(GoldRow.sample_id.in_(sample_ids))))
+
     def page(self, *, offset: int = 0, limit: int = 50) -> tuple[int, list[Gold]]:
         """Return how many gold items there are, and some of them in the order of adding."""
         with self.store.database.read() as session:

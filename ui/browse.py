@@ -47,14 +47,19 @@ class Listing(NamedTuple):
 
 
 def wanted(
-    state: str, reasoning_type: str, depth: str, text: str, assigned: str | None = None, viewer: Viewer | None = None
+    state: str,
+    reasoning_type: str,
+    depth: str,
+    text: str | None,
+    assigned: str | None = None,
+    viewer: Viewer | None = None,
 ) -> SampleFilter:
     """Return the filter that the fields stand for; ``assigned``: to whom, "" for nobody."""
     return SampleFilter(
         state=None if state == ANY else State(state),
         reasoning_type=None if reasoning_type == ANY else ReasoningType(reasoning_type),
         depth=None if depth == ANY else int(depth),
-        text=text.strip() or None,
+        text=(text or "").strip() or None,
         assigned=assigned,
         viewer=viewer,
     )

@@ -16,7 +16,6 @@ from whyseg.curation.check_runs import CheckRuns
 from whyseg.curation.clicks import ClickService
 from whyseg.curation.drafting.base import Drafter
 from whyseg.curation.drafting.template import TemplateDrafter
-from whyseg.curation.overlaps import Overlaps
 from whyseg.curation.people import Throughput
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.user import Role
@@ -83,8 +82,7 @@ def build_api(
     guard(app, hosts=hosts)  # outside of the gate: what is added last comes first
     api = APIRouter(prefix=PREFIX, dependencies=[Depends(authorise), Depends(Sight(workspace))])
     api.include_router(PictureRoutes(Pictures(workspace)).router())
-    app.state.overlaps = Overlaps(workspace.store)
-    api.include_router(AssignmentRoutes(workspace, app.state.overlaps).router())
+    api.include_router(AssignmentRoutes(workspace).router())
     api.include_router(LeaseRoutes(workspace).router())
     api.include_router(SampleRoutes(workspace, leased=team is not None).router())
     api.include_router(ReviewRoutes(workspace).router())

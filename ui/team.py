@@ -13,8 +13,10 @@ from whyseg.curation.people import Throughput
 from whyseg.curation.workspace import Workspace
 from whyseg.ui.browse import QUIET
 from whyseg.ui.roles import Verb, may, member
+from whyseg.ui.team_agreement import AgreementSection
 from whyseg.ui.team_audit import AuditSection
 from whyseg.ui.team_people import PeopleSection
+from whyseg.ui.team_work import WorkSection
 
 
 class Section(Protocol):
@@ -34,6 +36,10 @@ class TeamTab:
         with gr.Tabs(elem_id="ws-team"):
             with gr.Tab("People", elem_id="ws-team-people") as tab:
                 self.sections.append((tab, PeopleSection(workspace, throughput)))
+            with gr.Tab("Work", elem_id="ws-team-work") as tab:
+                self.sections.append((tab, WorkSection(workspace)))
+            with gr.Tab("Agreement", elem_id="ws-team-agreement") as tab:
+                self.sections.append((tab, AgreementSection(workspace)))
             with gr.Tab("Audit", elem_id="ws-team-audit") as tab:
                 self.sections.append((tab, AuditSection(workspace)))
 

@@ -67,12 +67,12 @@ class Adoption(_Body):
 
 
 class AssignmentRoutes:
-    """Serves those who hand out the work of a workspace, and measure it; the comparisons are shared with the pages."""
+    """Serves those who hand out the work of a workspace, and measure it."""
 
-    def __init__(self, workspace: Workspace, overlaps: Overlaps) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         store = workspace.store
         self.assignments, self.answers, self.golds = Assignments(store), Answers(store), Golds(store)
-        self.overlaps = overlaps
+        self.overlaps = Overlaps(store)
 
     def router(self) -> APIRouter:
         """Return the routes."""
