@@ -72,7 +72,7 @@ class AuditSection:
         """Build the section inside the current Blocks context."""
         self.database = workspace.store.database
         with gr.Row(elem_id="ws-audit-filters"):
-            self.actor = gr.Textbox(label="Who", max_lines=1, max_length=200, elem_id="ws-audit-actor")
+            self.actor = gr.Textbox("", label="Who", max_lines=1, max_length=200, elem_id="ws-audit-actor")
             self.action = gr.Dropdown([(ANY, ANY)], value=ANY, label="What", elem_id="ws-audit-action", min_width=140)
             self.subject = gr.Textbox(
                 label="About", placeholder="a sample's id, user:NAME, …", max_lines=1, max_length=200, scale=2,
@@ -119,7 +119,7 @@ class AuditSection:
             return gr.skip(), str(error), gr.skip(), gr.skip()
         choices = [(ANY, ANY), *((name.replace("_", " "), name) for name in known)]
         now = {"fields": fields, "number": found.number, "ids": found.ids}
-        return found.rows, found.summary, gr.Dropdown(choices, value=action), now
+        return found.rows, found.summary, gr.Dropdown(choices=choices), now  # what was chosen meanwhile stays
 
     def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
         """Connect filters, pages and rows; ``tabs`` turns to the annotation page when a row's sample is chosen."""

@@ -120,7 +120,7 @@ class PeopleSection:
             show_label=False, container=False, interactive=False, elem_id="ws-users-told", lines=1, max_lines=3
         )
 
-    def show(self, period: int, measure: str, user: str | None, request: gr.Request) -> Any:
+    def show(self, period: int, measure: str, request: gr.Request) -> Any:
         """Return what tables, plot and the menu of users show."""
         try:
             manages(request.request)
@@ -129,12 +129,11 @@ class PeopleSection:
             users = self.users.list()
         except WhysegError as error:
             return [gr.skip()] * 4 + [str(error)]
-        names = [one.name for one in users]
         return [
             [row(person) for person in found.people],
             points(found, measure),
             [user_row(one) for one in users],
-            gr.Dropdown(names, value=user if user in names else None),
+            gr.Dropdown(choices=[one.name for one in users]),  # what was chosen meanwhile stays
             gr.skip(),
         ]
 
@@ -169,7 +168,7 @@ class PeopleSection:
 
     def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
         """Connect the choices and the forms."""
-        choices = [self.period, self.measure, self.user]
+        choices = [self.period, self.measure]
         triggers = [*shown, self.period.input, self.measure.input, self.told.change]
         outputs = [self.table, self.plot, self.accounts, self.user, self.told]
         gr.on(triggers, self.show, choices, outputs, trigger_mode="always_last", **QUIET)
