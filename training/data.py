@@ -182,6 +182,8 @@ def _instance(instance: Instance, preset: Preset, size: tuple[int, int]) -> Targ
     box, points = instance.prompt.box, [point for point in instance.prompt.points if point.positive]
     if preset.reward.needs_masks or box is None or not points:
         raise InvalidRecord(f"instance {instance.id} has no mask")
+    if "point_l1" in preset.reward.active_terms() and len(points) < 2:
+        raise InvalidRecord(f"instance {instance.id} has one point and no mask to take a second from")
     frame = Frame(f"canvas_{side}") if side else Frame("pixels")
     corners = frame.from_pixels((box.x0, box.y0, box.x1, box.y1), size).tolist()
     placed = tuple(tuple(frame.from_pixels((point.x, point.y), size).tolist()) for point in points)

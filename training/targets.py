@@ -113,7 +113,9 @@ def two_points(mask: Mask) -> tuple[Xy, Xy]:
     outer = np.flatnonzero(far > np.median(far))
     if not len(outer):
         return (x, y), (x, y)
-    best = outer[np.lexsort((xs[outer], ys[outer], -far[outer], -depth[ys[outer], xs[outer]]))[0]]
+    deep = depth[ys[outer], xs[outer]]
+    deepest = outer[deep == deep.max()]  # of millions of pixels a few: only these are put in order
+    best = deepest[np.lexsort((xs[deepest], ys[deepest], -far[deepest]))[0]]
     return (x, y), (int(xs[best]) - 1 + x0, int(ys[best]) - 1 + y0)
 
 

@@ -77,7 +77,7 @@ def test_json_is_one_document_with_every_term(run: Run, tmp_path: Path, target: 
 def test_a_table_shows_what_each_term_could_have_been(run: Run, tmp_path: Path, target: Path) -> None:
     done = run("reward", "vision_reasoner_7b", str(written(tmp_path, [])), "--target", str(target))
     assert done.stdout.splitlines() == [
-        "vision_reasoner_7b, answer in canvas_840",
+        "vision_reasoner_7b, answer in canvas_840: names 0, 1 to find",
         "thinking_format       1.000 of 1",
         "answer_format         0.000 of 2",
         "accuracy              0.000 of 3",

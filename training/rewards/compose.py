@@ -81,6 +81,8 @@ class Reward:
         name, count = self.preset.name, len(target.instances)
         if self.spec.single_object and count != 1:
             raise UsageError(f"{name} takes targets of one instance, got {count}")
+        if "point_l1" in self.maxima and len(target.instances[0].points) < 2:
+            raise UsageError(f"{name} compares two points, but the target has one and no mask to take another from")
         if self.needs_masks and not target.has_masks:
             raise UsageError(f"{name} compares masks, but the target has an instance without one (rle)")
 

@@ -80,6 +80,8 @@ def reward(
     if json:
         print_json(scored.plain())
     else:
+        count = len(read.things) if isinstance(read, Answer) else 0
+        typer.echo(f"{scored.preset}, answer in {scored.frame}: names {count}, {len(goal.instances)} to find")
         _print(chosen, scored)
 
 
@@ -131,7 +133,6 @@ def _made_masks(
 
 
 def _print(reward: "Reward", scored: "Scored") -> None:
-    typer.echo(f"{scored.preset}, answer in {scored.frame}")
     for name, value in scored.terms.items():
         typer.echo(f"{name:<20} {value:>6.3f} of {reward.maxima[name]:g}")
     typer.echo(f"{'total':<20} {scored.total:>6.3f} of {reward.maximum:g}")

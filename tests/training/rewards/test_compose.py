@@ -235,6 +235,8 @@ def test_targets_and_masks_that_do_not_fit_a_preset_are_wrong_use() -> None:
         terms("seg_zero_3b", reply(ONE), target(RIGHT, FAR))
     with pytest.raises(UsageError, match="takes targets of one instance, got 0"):
         terms("seg_zero_3b", reply(ONE), target())
+    with pytest.raises(UsageError, match="compares two points, but the target has one"):
+        terms("seg_zero_3b", reply(ONE), target(RIGHT))
     with pytest.raises(UsageError, match="an instance without one"):
         terms("star_7b_stage1", reply([RIGHT]), target(RIGHT), [None])
     with pytest.raises(UsageError, match="a mask for each of the 2 predicted objects, got none"):
