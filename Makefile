@@ -34,7 +34,7 @@ test: setup ## the tests that belong to every change, in WORKERS=2 processes
 	$(PYTEST) -m "not slow and not gpu"
 
 test-slow: setup ## what needs longer: kills, many processes, a clean install, training
-	$(PYTEST) -m "slow and not gpu"
+	$(PYTEST) -m "slow and not gpu" --timeout 1200
 
 lint: setup ## format, ruff, mypy --strict over at least $(MYPY_FILES) files
 	$(BIN)/ruff format --check .
