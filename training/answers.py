@@ -83,7 +83,7 @@ class Reply:
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text that could be written down
         if len(text) > LONGEST:
             return cls(text, "", failure=f"{len(text)} characters, at most {LONGEST} are read")
-        thinking, body = _parted(text, repair)
+        thinking, body, ended = _parted(text, repair)
         if body is None:
             return cls(text, thinking, failure="not exactly one block <answer>…</answer> after the thinking")
         try:
@@ -92,7 +92,7 @@ class Reply:
             reason = f"the answer is no valid JSON: {error}"
         if repair:
             try:
-                return cls(text, thinking, _json(repaired(body)))
+                return cls(text, thinking, _json(repaired(body, ended=ended)))
             except (ValueError, RecursionError):
                 pass
         return cls(text, thinking, failure=reason)
@@ -102,8 +102,8 @@ def parse(text: str, shape: Shape, *, repair: bool = True) -> Answer | ParseFail
     """Read a reply; whatever the text, the result is a value.
 
     ``repair``: put right what has one reading only (`whyseg.training.repairs`; also: one object where a list of one is
-    meant or the other way round, numbers in quotes, a reply that is JSON and nothing else, an answer block left open).
-    Training reads without, since a reward for the form must be earned. Text before ``<answer>`` counts as thinking.
+    meant or the other way round, a list in a list, numbers in quotes, a reply that is JSON and nothing else, an answer
+    block left open after complete JSON). Training reads without, since a reward for the form must be earned. Text before ``<answer>`` counts as thinking.
     ``[]`` and ``[{}]`` name no thing. A key that repeats, several answer blocks and more than 120 things are failures:
     which is meant is not said. Raises ``UsageError`` for an unknown shape.
 
@@ -129,6 +129,8 @@ def understand(reply: Reply, shape: Shape, *, repair: bool, soft: bool = False) 
     else:
         if repair and isinstance(data, dict):
             data = [data]
+        while repair and isinstance(data, list) and len(data) == 1 and isinstance(data[0], list):
+            data = data[0]
         if not isinstance(data, list):
             return ParseFailure(reason=f"the answer is a list, got {_kind(data)}", text=reply.text)
         if len(data) > MAX_THINGS:
@@ -157,19 +159,22 @@ def soft_keys(data: dict[str, Any]) -> tuple[list[str], list[str]]:
     return boxes, [key for key in data if "point" in key.lower() and key not in boxes]
 
 
-def _parted(text: str, repair: bool) -> tuple[str, str | None]:
-    """Return the thinking, and what stands between the one pair of answer tags; None where there is no such pair."""
+def _parted(text: str, repair: bool) -> tuple[str, str | None, bool]:
+    """Return the thinking, what stands between the one pair of answer tags, and whether the second is there.
+
+    None where there is no such pair.
+    """
     thought = _THINKING.match(text)
     rest = text[thought.end() :] if thought else text
     before, opening, after = rest.partition("<answer>")
     thinking = thought[1] if thought else before.replace("<think>", "").replace("</think>", "")
     body, closing, behind = after.partition("</answer>")
     if "<answer>" in after or "</answer>" in behind or "</answer>" in before:
-        return thinking, None
+        return thinking, None, False
     if not opening:
         bare = repair and rest.lstrip().startswith(("[", "{", "```"))
-        return (thinking if thought or not bare else ""), rest if bare else None
-    return thinking, body if closing or repair else None
+        return (thinking if thought or not bare else ""), rest if bare else None, False
+    return thinking, body if closing or repair else None, bool(closing)
 
 
 def _json(text: str) -> Any:

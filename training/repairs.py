@@ -1,8 +1,8 @@
 """Broken JSON with one reading only: what a model meant is put right, and nothing is guessed.
 
 Repaired are: a fence around the JSON or words around it, single quotes, commas before a closing bracket, a closing
-bracket that closes nothing, and brackets left open after the last complete value. A text that breaks off inside a value
-is not repaired: whether "12" was going to be "123" nobody knows.
+bracket that closes nothing, and, where the text came to its end, brackets left open after the last complete value. A
+text that broke off is not repaired: whether "12" was going to be "123", or another object to follow, nobody knows.
 """
 
 import json
@@ -18,16 +18,18 @@ _MORE = re.compile(r'[\[{":]')
 _CLOSING = {"[": "]", "{": "}"}
 
 
-def repaired(text: str) -> str:
-    """Return the JSON that a text was meant to be; the text as it is where that is not clear.
+def repaired(text: str, *, ended: bool) -> str:
+    """Return the JSON that a text was meant to be; no JSON where that is not clear.
 
-    >>> repaired("Here: [{'bbox_2d': [1, 2, 3, 4,]}}")
+    ``ended``: the text is known to be whole, so that what is open at its end was forgotten, not cut off.
+
+    >>> repaired("Here: [{'bbox_2d': [1, 2, 3, 4,]}}", ended=True)
     '[{"bbox_2d": [1, 2, 3, 4]}]'
     """
     fenced = _FENCE.findall(text)
     body = _cut(fenced[0] if len(fenced) == 1 else text)
     body = _SINGLE.sub(lambda match: json.dumps(match[1]) if match[2] else match[0], body)
-    return _COMMA.sub(lambda match: match[1] or "", _balanced(body))
+    return _COMMA.sub(lambda match: match[1] or "", _balanced(body, ended))
 
 
 def _cut(text: str) -> str:
@@ -37,8 +39,11 @@ def _cut(text: str) -> str:
     return text[start:end] if end > start and not _MORE.search(text, end) else text[start:]
 
 
-def _balanced(text: str) -> str:
-    """Drop closing brackets that close nothing, and add those that are missing after a complete value."""
+def _balanced(text: str, ended: bool) -> str:
+    """Drop closing brackets that close nothing, and add those that are missing after a complete value.
+
+    Returns the text as it is where a closing bracket closes another kind than is open: one is missing, but not where.
+    """
     kept, opened, at = list[str](), list[str](), 0
     for token in _TOKEN.finditer(text):
         kept.append(text[at : token.start()])
@@ -50,11 +55,12 @@ def _balanced(text: str) -> str:
             if mark == "]" and opened[-2:] == ["[", "{"] and complete:  # only the object's own bracket is missing
                 kept.append("}")
                 opened.pop()
-            if not opened or _CLOSING[opened[-1]] != mark:
+            if mark not in [_CLOSING[one] for one in opened[-2:]]:
                 continue
-            opened.pop()
+            if _CLOSING[opened.pop()] != mark:
+                return text
         kept.append(mark)
     kept.append(text[at:])
-    if opened and text.rstrip().endswith(("]", "}")):
+    if ended and opened and text.rstrip().endswith(("]", "}")):
         kept += [_CLOSING[mark] for mark in reversed(opened)]
     return "".join(kept)

@@ -93,6 +93,8 @@ def test_no_answer_block_or_several_are_a_failure(text: str) -> None:
         f"```json\n[{ITEM}]\n```",  # a fence
         f"Here it is: [{ITEM}] as you wished, I hope.",  # words around it
         ITEM,  # the object without its list
+        f"[[{ITEM}]]",  # a list in a list
+        f"[[{ITEM}]",
     ],
 )
 def test_what_has_one_reading_is_put_right_but_not_where_the_form_is_rewarded(body: str) -> None:
@@ -113,6 +115,7 @@ def test_missing_answer_tags_are_put_right_too(text: str) -> None:
         '[{"bbox_2d": [1, 2, 30, 40], "point_2d": [5, 6',  # 6, or 61?
         f'[{ITEM}, {{"bbox_2d": [1, 2',
         f'[{ITEM}, {{"label": "a',
+        f'[{{"bbox_2d": [1, 2, 30, 40], "point_2d": [5, 6}}, {ITEM}]',  # a bracket is missing: where?
         "[{'label': 'the dog's tail', 'bbox_2d': [1, 2, 30, 40]}]",
         f"[{ITEM}] or [{ITEM}]",
         f"```\n[{ITEM}]\n```\n```\n[]\n```",
@@ -126,6 +129,33 @@ def test_missing_answer_tags_are_put_right_too(text: str) -> None:
 )
 def test_what_has_no_reading_or_several_is_a_failure(body: str) -> None:
     failure(reply(body))
+
+
+PAIR = [
+    {"label": "a cup", "bbox_2d": [10, 2, 30, 40], "point_2d": [15, 6]},
+    {"label": "b", "bbox_2d": [1, 2, 3, 4], "point_2d": [5, 6]},
+]
+WHOLE = reply(json.dumps(PAIR))
+    '[{"label": "a cup", "bbox_2d": [10, 2, 30, 40], "point_2d": [15, 6]}, {"label": "b", "bbox_2d": [1, 2, 3, 4], "point_2d": [5, 6]}]'
+)
+
+
+@pytest.mark.parametrize(
+    "whole", [WHOLE, WHOLE.replace('"', "'"), WHOLE.partition("</think>")[2], reply(ITEM), reply("[]")]
+)
+def test_a_reply_that_breaks_off_anywhere_says_all_or_nothing(whole: str) -> None:
+    expected = things(whole, "list_label")
+    for length in range(len(whole)):
+        answer = parse(whole[:length], "list_label")
+        assert isinstance(answer, ParseFailure) or answer.things == expected, whole[:length]
+
+
+def test_a_bracket_that_is_lost_loses_no_object_silently() -> None:
+    expected = things(WHOLE, "list_label")
+    for at, character in enumerate(WHOLE):
+        if character in '[]{}",:':
+            answer = parse(WHOLE[:at] + WHOLE[at + 1 :], "list_label")
+            assert isinstance(answer, ParseFailure) or answer.things == expected, WHOLE[max(0, at - 20) : at + 20]
 
 
 def test_a_list_of_one_stands_for_its_object_and_odd_keys_for_the_right_ones_where_they_are_clear() -> None:
