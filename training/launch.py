@@ -1,8 +1,8 @@
 """Starting a training run, going on with one, and its end; `whyseg train` is this and words around it."""
 
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from whyseg.curation.reading import Data
 from whyseg.curation.segmenters import weights
 from whyseg.curation.times import now
 from whyseg.schemas import Split
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import UsageError, WhysegError
 from whyseg.training import data as rows_of
 from whyseg.training.mask_reward import Masks
 from whyseg.training.policies import CARD, card_of
@@ -22,6 +22,7 @@ Told = Callable[[str], None]
 Progress = Callable[[int, int, float], None]
 WORLD: dict[str, Literal["cpu", "gpu"]] = {"world-cpu": "cpu", "world-gpu": "gpu"}  # policies made here
 LESSONS, WARM_SEED = 4000, 1_000_000  # scenes of a warm-up, and where their seeds begin: far from any data's
+CONFIG = "config.json"  # the file that a model's folder has
 _SEGMENTER = "facebook/sam2.1-hiera-large"
 
 
@@ -57,11 +58,13 @@ def start(
         segmenter = "tiny-test" if preset.policy.model in WORLD else _SEGMENTER
     masks = _masks(segmenter, segmenter_device) if segmenter and preset.reward.needs_masks else None
     folder = RunFolder.new(out) if is_main() else RunFolder(out)
-    with _first():
-        begun = given or _made(preset, folder, seed or preset.grpo.seed, told)
+    with _first(), _undone(folder):
+        begun = given or _untrained(preset, folder, preset.grpo.seed if seed is None else seed)
         told("reading the data")
         release = _release_hash(data)
         found = rows_of.prepare(data, preset, folder.data, split=split, release=release, tokens=_tokens(preset, begun))
+        if given is None:
+            begun = _warmed(preset, folder, preset.grpo.seed if seed is None else seed, told)
     length = plan(preset, len(found.rows), updates=updates)
     record = RunRecord(
         preset=preset,
@@ -155,25 +158,41 @@ def _given(preset: Preset, policy: str | None, continues: Path | None) -> Start 
     return None if preset.policy.model in WORLD else Start(base=preset.policy.model)
 
 
-def _made(preset: Preset, folder: RunFolder, seed: int, told: Told) -> Start:
-    """Make the world's policy and warm it up on scenes of its own; raises ``UsageError`` as the warm-up does."""
+def _untrained(preset: Preset, folder: RunFolder, seed: int) -> Start:
+    """Make the world's policy, which knows nothing yet."""
     from whyseg.training.tiny_policy import make_policy
+
+    if not (folder.untrained / CONFIG).exists():
+        make_policy(folder.untrained, WORLD[preset.policy.model], side=preset.policy.canvas or 0, seed=seed)
+    return Start(base=str(folder.untrained))
+
+
+def _warmed(preset: Preset, folder: RunFolder, seed: int, told: Told) -> Start:
+    """Warm the world's policy up, on scenes of its own."""
     from whyseg.training.warm_up import STEPS, lessons_of, warm_up
     from whyseg.training.world.dataset import samples
-
-    told("making a tiny policy and warming it up")
-    side = preset.policy.canvas or 0
-    lessons = lessons_of(samples(LESSONS, WARM_SEED + seed), preset.frame)
-    raw = folder.path / "untrained"
-    make_policy(raw, WORLD[preset.policy.model], side=side, seed=seed)
 
     def each(step: int, loss: float) -> None:
         if step % 100 == 0:
             told(f"warm-up: step {step} of {STEPS}, loss {loss:.3f}")
 
-    warm_up(raw, lessons, folder.start, seed=seed, told=each)
-    shutil.rmtree(raw)
+    if not (folder.start / CONFIG).exists():
+        told("warming a tiny policy up")
+        lessons = lessons_of(samples(LESSONS, WARM_SEED + seed), preset.frame)
+        warm_up(folder.untrained, lessons, folder.start, seed=seed, told=each)
+        shutil.rmtree(folder.untrained)
     return Start(base=str(folder.start))
+
+
+@contextmanager
+def _undone(folder: RunFolder) -> Iterator[None]:
+    """Leave no folder behind where a run did not even begin."""
+    try:
+        yield
+    except WhysegError:
+        if is_main():
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 def _masks(segmenter: str, device: str | None) -> Masks:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -32,7 +31,7 @@ class LocalPolicy:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = load_network(card.base or source, half=place.type == "cuda")
         with loading(source):
-            processor = load_processor(source if card.base is None or has_processor(source) else card.base)
+            processor = load_processor(card.base or source)  # training changes no processor
             if card.base is not None:
                 from peft import PeftModel
 
@@ -124,11 +123,6 @@ def placeholders(processor: Any) -> list[int]:
     words = processor.tokenizer
     known = [words.convert_tokens_to_ids(word) for word in _PLACEHOLDERS]
     return [number for number in known if isinstance(number, int) and number != words.unk_token_id]
-
-
-def has_processor(source: str) -> bool:
-    """Say whether a folder holds a processor of its own."""
-    return (Path(source) / "tokenizer_config.json").is_file()
 
 
 @contextmanager

@@ -4,6 +4,7 @@
     data/           rows and pictures as the policy sees them, and what was left out with the reasons
     curves.jsonl    a line an update; samples.jsonl: some sampled answers with their masks
     checkpoints/    what a run that was cut off goes on from
+    start/          the world's policy before the run; other presets start from a model that lies elsewhere
     policy/         the trained policy, its processor and policy.json
     curves/ events/ samples/ report.html    drawn from the lines above; events are TensorBoard's
 
@@ -71,7 +72,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.data, self.policy, self.start = path / "data", path / "policy", path / "start"
+        self.data, self.policy = path / "data", path / "policy"
+        self.start, self.untrained = path / "start", path / "untrained"  # the world's policy before this run
         self.checkpoints, self.curves, self.samples = path / "checkpoints", path / CURVES, path / SAMPLES
 
     @classmethod

@@ -153,5 +153,5 @@ def merge(policy: Path, card: PolicyCard, out: Path) -> None:
     network = load_network(card.base, half=torch.cuda.is_available())
     merged = PeftModel.from_pretrained(network, str(policy)).merge_and_unload()
     merged.save_pretrained(out)
-    load_processor(str(policy)).save_pretrained(out)
+    load_processor(card.base).save_pretrained(out)
     (out / CARD).write_text(json.dumps(card.model_copy(update={"base": None}).plain(), indent=2))

@@ -1,0 +1,214 @@
+"""Runs: what they leave behind, going on after a kill, adapters, a second stage, the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.training.tiny_run import DrawnData, policy, preset, schooled_policy
+from whyseg.cli import app
+from whyseg.schemas.errors import UsageError
+from whyseg.training.launch import resume, start
+from whyseg.training.policies import card_of, open_policy
+from whyseg.training.run import RunFolder, lines, order
+from whyseg.training.settings import Machine
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
+LORA = {"r": 4, "alpha": 4, "regex": r".*language_model.*\.(q_proj|v_proj)"}
+FIGURES = ("loss", "reward", "reward_std", "completions/mean_length", "rest/kept_abs_advantage", "grad_norm")
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return policy(tmp_path_factory.mktemp("policy") / "bare")
+
+
+@pytest.fixture(scope="module")
+def finished(bare: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two updates with adapters."""
+    out = tmp_path_factory.mktemp("runs") / "one"
+    made = preset(lora=LORA, max_steps=2, n=4, keep=2)
+    start(made, DrawnData(8), out, machine=Machine(rows=2), policy=bare, save_every=1)
+    return out
+
+
+def test_a_run_leaves_everything_that_tells_what_was_done(finished: Path, bare: str) -> None:
+    record = RunFolder.of(finished).read()
+    assert record.state == "done"
+    assert record.finished_at is not None
+    assert record.preset.name == "tiny"
+    assert (record.data.rows, record.data.left_out) == (7, 1)  # the seventh has no question
+    assert (record.plan.updates, record.plan.prompts) == (2, 4)
+    assert record.start.base == bare
+    assert record.segmenter == "tiny-test"
+    assert {"torch", "trl", "transformers", "python"} <= record.versions.keys()
+    curves = list(lines(finished / "curves.jsonl"))
+    assert [line["update"] for line in curves] == [1, 2]
+    assert {"reward", "rewards/accuracy/mean", "completions/mean_length", "rest/kept_abs_advantage"} <= curves[0].keys()
+    assert [line["rank"] for line in lines(finished / "samples.jsonl")] == ["best", "middle", "worst"] * 2
+    assert {path.name for path in (finished / "curves").iterdir()} >= {"reward.png", "terms.png", "length.png"}
+    assert len(list((finished / "samples").iterdir())) == 6
+    assert list((finished / "events").glob("events.out.tfevents.*"))
+    page = (finished / "report.html").read_text()
+    assert "tiny on drawn" in page
+    assert page.count("<img") >= 8
+
+
+def test_its_policy_answers_with_the_adapters_that_were_trained(finished: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    found = open_policy(str(finished), device="cpu")
+    picture = np.zeros((60, 90, 3), np.uint8)
+    greedy = found.answer([picture], ["what is 1?"], max_tokens=8)
+    done = CliRunner().invoke(app, ["train", "--merge", str(finished), "--out", str(tmp_path / "m")])
+    assert done.exit_code == 0, done.output
+    merged = open_policy(str(tmp_path / "m"), device="cpu")
+    assert merged.answer([picture], ["what is 1?"], max_tokens=8) == greedy
+    known = card_of(tmp_path / "m")
+    assert known is not None
+    assert known[1].base is None
+
+
+def test_a_second_stage_goes_on_with_the_adapters_of_the_first(finished: Path, bare: str, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    second = preset(lora=LORA, max_steps=1, n=4, keep=2).model_copy(update={"name": "second"})
+    start(second, DrawnData(4), tmp_path / "two", machine=Machine(rows=2), continues=finished)
+    record = RunFolder.of(tmp_path / "two").read()
+    assert record.start.base == str(Path(bare).resolve())
+    assert record.start.adapters == str(finished / "policy")
+    before = load_file(finished / "policy" / "adapter_model.safetensors")
+    after = load_file(tmp_path / "two" / "policy" / "adapter_model.safetensors")
+    assert before.keys() == after.keys()
+    assert all(torch.isfinite(after[name]).all() for name in after)
+
+
+def test_what_does_not_fit_together_is_said_before_a_run_begins(finished: Path, bare: str, tmp_path: Path) -> None:
+    plain = preset(lora=LORA).plain()
+    stage2 = type(preset()).parse({**plain, "stage": {"continues": "star_7b_stage1"}})
+    with pytest.raises(UsageError, match="tiny continues star_7b_stage1: give that run's folder with --continue"):
+        start(stage2, DrawnData(4), tmp_path / "a", machine=Machine())
+    with pytest.raises(UsageError, match="is of tiny"):
+        start(stage2, DrawnData(4), tmp_path / "a", machine=Machine(), continues=finished)
+    with pytest.raises(UsageError, match="holds no trained policy"):
+        start(stage2, DrawnData(4), tmp_path / "a", machine=Machine(), continues=tmp_path)
+    with pytest.raises(UsageError, match="3 rollouts at once do not divide 8 kept ones"):
+        start(preset(), DrawnData(4), tmp_path / "a", machine=Machine(rows=3))
+    with pytest.raises(UsageError, match="4 rows are of test, asked was train"):
+        start(preset(), DrawnData(4, split="test"), tmp_path / "a", machine=Machine(), policy=bare)
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_that_holds_something_is_not_trained_into(finished: Path, bare: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds a run already; --resume"):
+        start(preset(), DrawnData(4), finished, machine=Machine(), policy=bare)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds something else"):
+        start(preset(), DrawnData(4), tmp_path, machine=Machine(), policy=bare)
+
+
+def test_a_finished_run_is_not_trained_again(finished: Path) -> None:
+    before = (finished / "run.json").read_bytes()
+    told: list[str] = []
+    assert resume(finished, told=told.append).state == "done"
+    assert told == ["the run is finished"]
+    assert (finished / "run.json").read_bytes() == before
+
+
+def test_every_row_comes_once_before_any_comes_twice() -> None:
+    rows = order(5, 13, seed=3)
+    assert len(rows) == 13
+    assert sorted(rows[:5]) == sorted(rows[5:10]) == [0, 1, 2, 3, 4]
+    assert rows[:5] != rows[5:10]
+    assert order(5, 13, seed=3) == rows != order(5, 13, seed=4)
+    assert order(100, 3, seed=3) == order(100, 200, seed=3)[:3]
+
+
+def test_lines_of_later_updates_and_half_lines_are_dropped(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.curves.write_text('{"update": 1}\n{"update": 2}\n{"update": 3}\n{"upd')
+    folder.samples.write_text('{"update": 0}\n{"update": 1}\n{"update": 2}\n')
+    folder.rewind(2)
+    assert [line["update"] for line in lines(folder.curves)] == [1, 2]
+    assert [line["update"] for line in lines(folder.samples)] == [0, 1]  # answers of before updates 1 and 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train"], "a preset is missing"),
+        (["train", "world_cpu"], "the data is missing"),
+        (["train", "nonsense", "--data", "x"], "no preset 'nonsense'"),
+        (["train", "--resume", "/nowhere"], "holds no run"),
+        (["train", "world_cpu", "--report", "x"], "takes a run's folder alone"),
+        (["train", "world_cpu", "--data", "nowhere"], "neither a path nor a release"),
+    ],
+)
+def test_wrong_use_is_said_before_anything_is_done(words: list[str], message: str, tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, [*words, "--workspace", str(tmp_path)])
+    assert isinstance(found.exception, UsageError)
+    assert message in str(found.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_report_is_drawn_anew_on_request(finished: Path) -> None:
+    (finished / "report.html").unlink()
+    done = CliRunner().invoke(app, ["train", "--report", str(finished), "--json"])
+    assert done.exit_code == 0, done.output
+    assert Path(json.loads(done.stdout)["report"]).is_file()
+
+
+RUN = """
+import sys
+from pathlib import Path
+from tests.training.tiny_run import DrawnData, preset
+from whyseg.training.launch import start
+from whyseg.training.settings import Machine
+made = preset(max_completion_tokens=100, max_steps=6, lr=1e-4)
+print("begun", flush=True)
+start(made, DrawnData(4), Path(sys.argv[1]), machine=Machine(rows=4), policy=sys.argv[2], save_every=2)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    schooled = schooled_policy(tmp_path / "policy", 120)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-c", RUN]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run([*words, str(whole), schooled], check=True, env=environment)
+    begun = subprocess.Popen([*words, str(cut), schooled], env=environment)
+    while len(list(lines(cut / "curves.jsonl"))) < 4 and begun.poll() is None:
+        time.sleep(0.02)
+    begun.send_signal(signal.SIGKILL)
+    assert begun.wait() == -signal.SIGKILL, "the run ended before it was killed"
+    assert not (cut / "policy").exists()
+    script = f"from pathlib import Path; from whyseg.training.launch import resume; resume(Path({str(cut)!r}))"
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    one, other = (list(lines(path / "curves.jsonl")) for path in (whole, cut))
+    assert [line["update"] for line in other] == [1, 2, 3, 4, 5, 6]
+    assert len({line["reward"] for line in one}) > 2, "rewards that do not vary would show nothing"
+    record = RunFolder.of(cut).read()
+    assert record.state == "done"
+    assert record.resumed_at in ((2,), (4,))
+    for undisturbed, resumed in zip(one, other, strict=True):
+        for name in FIGURES:
+            assert resumed[name] == pytest.approx(undisturbed[name], abs=1e-6), (name, resumed["update"])
+    assert_equal_weights(whole, cut)
+
+
+def assert_equal_weights(one: Path, other: Path) -> None:
+    from safetensors.torch import load_file
+
+    weights: list[dict[str, Any]] = [load_file(path / "policy" / "model.safetensors") for path in (one, other)]
+    assert weights[0].keys() == weights[1].keys()
+    assert max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0]) < 1e-6
