@@ -20,8 +20,9 @@ def clock() -> Clock:
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     """Two images with their samples (entries 1–4, by ann), then a save by ben on 2026-01-02 (entry 5)."""
-    filled_workspace(tmp_path / "w", 2).close()
-    made = Store(f"sqlite:///{tmp_path / 'w' / 'whyseg.db'}", clock=clock)
+    with filled_workspace(tmp_path / "w", 2) as filled:
+        url = filled.store.database.engine.url
+    made = Store(url, clock=clock)
     clock.advance(24 * 3600)
     head = made.head(first(made))
     asked = head.sample.model_copy(update={"query": Query(text="what?")})

@@ -24,9 +24,10 @@ class Story:
     """A workspace of empty samples, and people who work on them at times that a test sets."""
 
     def __init__(self, path: Path) -> None:
-        filled_workspace(path, 3).close()
+        with filled_workspace(path, 3) as made:
+            url = made.store.database.engine.url
         self.clock = Clock()  # midnight of 2026-01-01
-        self.store = Store(f"sqlite:///{path / 'whyseg.db'}", clock=self.clock)
+        self.store = Store(url, clock=self.clock)
         self.samples = [one.id for one in self.store.page(SampleFilter()).samples]
 
     def saves(self, who: str, place: int, text: str) -> None:

@@ -32,7 +32,7 @@ def walk(routes: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield the method and path of every route, those of mounted applications too."""
     for route in iter_route_contexts(routes):
         inside = getattr(route, "routes", None) or getattr(getattr(route, "app", None), "routes", None)
-        path = prefix + route.path
+        path = prefix + str(route.path)
         if inside is not None:
             yield from walk(inside, path)
         for method in getattr(route, "methods", None) or []:
