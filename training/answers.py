@@ -103,9 +103,9 @@ def parse(text: str, shape: Shape, *, repair: bool = True) -> Answer | ParseFail
 
     ``repair``: put right what has one reading only (`whyseg.training.repairs`; also: one object where a list of one is
     meant or the other way round, a list in a list, numbers in quotes, a reply that is JSON and nothing else, an answer
-    block left open after complete JSON). Training reads without, since a reward for the form must be earned. Text before ``<answer>`` counts as thinking.
-    ``[]`` and ``[{}]`` name no thing. A key that repeats, several answer blocks and more than 120 things are failures:
-    which is meant is not said. Raises ``UsageError`` for an unknown shape.
+    block left open after complete JSON). Training reads without, since a reward for the form must be earned. Text
+    before ``<answer>`` counts as thinking. ``[]`` and ``[{}]`` name no thing. A key that repeats, several answer blocks
+    and more than 120 things are failures: which is meant is not said. Raises ``UsageError`` for an unknown shape.
 
     >>> parse('<think>a cup</think><answer>[{"bbox_2d": [1, 2, 3, 4], "point_2d": [2, 3]}]</answer>', "list").things
     (Thing(label=None, box=(1.0, 2.0, 3.0, 4.0), points=((2.0, 3.0),)),)

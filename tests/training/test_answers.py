@@ -136,8 +136,6 @@ PAIR = [
     {"label": "b", "bbox_2d": [1, 2, 3, 4], "point_2d": [5, 6]},
 ]
 WHOLE = reply(json.dumps(PAIR))
-    '[{"label": "a cup", "bbox_2d": [10, 2, 30, 40], "point_2d": [15, 6]}, {"label": "b", "bbox_2d": [1, 2, 3, 4], "point_2d": [5, 6]}]'
-)
 
 
 @pytest.mark.parametrize(
