@@ -6,6 +6,7 @@ import typer
 
 from whyseg import __version__
 from whyseg.cli import (
+    agreement,
     checking,
     demo,
     drafting,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 workspace.register(app)
 app.command()(checking.check)
+app.command()(agreement.agreement)
 app.add_typer(importing.app, name="import")
 app.add_typer(exporting.app, name="export")
 app.add_typer(releases.app, name="release")
