@@ -1,9 +1,18 @@
-"""How the tests are shared out among processes: the browser's all to one, the others file by file."""
+"""How the tests are shared out among processes, and what ``--postgres`` does.
 
+The browser's tests all go to one process, the others file by file. With ``--postgres`` every workspace that a test
+makes has its records on a PostgreSQL server; tests that open SQLite's file themselves, marked ``sqlite``, are left out.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+from tests.postgres import cluster, new_database
+from tests.provision import postgres
 
 BROWSER = Path(__file__).parent / "e2e"
 
@@ -25,3 +34,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Begin with the longest unit, where several processes share the tests."""
     if config.getoption("numprocesses", None):
         items.sort(key=lambda item: BROWSER not in item.path.parents)
+    if config.getoption("--postgres"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("sqlite")])
+        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgres", action="store_true", help="workspaces have their records on a PostgreSQL server")
+
+
+@pytest.fixture(scope="session")
+def postgres_socket() -> Iterator[Path]:
+    with cluster(postgres()) as socket:
+        yield socket
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workspaces_on_postgres(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not request.config.getoption("--postgres"):
+        yield
+        return
+    from whyseg.curation.workspace import Workspace
+
+    socket = request.getfixturevalue("postgres_socket")
+    create = Workspace.create.__func__  # type: ignore[attr-defined]
+
+    def on_postgres(cls: type[Workspace], path: Path, *, database: str = "") -> Workspace:
+        made: Workspace = create(cls, path, database=database or new_database(socket, uuid4().hex))
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workspace, "create", classmethod(on_postgres))
+        yield

@@ -1,21 +1,13 @@
 """The databases that the store's tests run on: SQLite always, PostgreSQL with the slow tests."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.postgres import cluster, new_database
-from tests.provision import postgres
+from tests.postgres import new_database
 
 POSTGRES = pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])
-
-
-@pytest.fixture(scope="session")
-def postgres_socket() -> Iterator[Path]:
-    with cluster(postgres()) as socket:
-        yield socket
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-import sqlite3
 from pathlib import Path
 
 import pytest
 
+from tests.behind import copied, tamper
 from tests.frozen import add, revised
 from whyseg.curation.release_checks import verify_release
 from whyseg.curation.releases import Releases
@@ -12,22 +12,24 @@ from whyseg.schemas import release_hash
 from whyseg.schemas.errors import CorruptStore, NotFound
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    with Workspace.create(tmp_path / "w") as workspace:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("whole") / "w"
+    with Workspace.create(made) as workspace:
         samples = [add(workspace, number) for number in range(3)]
         Releases(workspace).create("v1", author="ann", states="any")
         revised(workspace, samples[0], "what is it now?")
-    return tmp_path / "w"
+    return made
 
 
-def tamper(path: Path, *statements: str) -> list[str]:
+@pytest.fixture
+def path(whole: Path, tmp_path: Path) -> Path:
+    return copied(whole, tmp_path / "w")
+
+
+def found_after(path: Path, *statements: str) -> list[str]:
     """Run statements behind the store's back; return what verification of the release then says."""
-    connection = sqlite3.connect(path / "whyseg.db")
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
+    tamper(path, *statements)
     with Workspace.open(path) as workspace:
         return verify_release(workspace, "v1")
 
@@ -64,7 +66,7 @@ def test_an_untouched_release_agrees_also_when_its_samples_went_on(path: Path) -
     ],
 )
 def test_every_tampering_is_found(path: Path, statement: str, complaints: list[str]) -> None:
-    found = tamper(path, statement)
+    found = found_after(path, statement)
     for complaint in complaints:
         assert any(complaint in problem for problem in found), found
     assert all("\n" not in problem for problem in found)
@@ -76,7 +78,7 @@ def test_a_change_that_fits_everywhere_but_in_the_log_is_found(path: Path) -> No
         items = [item.model_copy(update={"split": "test"}) for item in Releases(workspace).items("v1")]
     counts = {"hash": release_hash(items), "splits": {"train": 0, "validation": 0, "test": 3}}
     body = release.model_copy(update=counts).model_dump_json()
-    found = tamper(path, "UPDATE release_items SET split = 'test'", f"UPDATE releases SET body = '{body}'")
+    found = found_after(path, "UPDATE release_items SET split = 'test'", f"UPDATE releases SET body = '{body}'")
     assert found == ["its record is not the one in the audit log"]
 
 
@@ -84,7 +86,7 @@ def test_pictures_that_are_changed_or_missing_are_named(path: Path) -> None:
     first, second, _ = sorted((path / "images").glob("??/*"))
     first.write_bytes(b"something else")
     second.unlink()
-    found = tamper(path, "SELECT 1")
+    found = found_after(path, "SELECT 1")
     assert len(found) == 2
     assert any(f"image {first.name}: its file was changed" in problem for problem in found)
     assert any(f"image {second.name}: no image file" in problem for problem in found)
@@ -92,4 +94,4 @@ def test_pictures_that_are_changed_or_missing_are_named(path: Path) -> None:
 
 def test_a_record_that_cannot_be_read_is_an_error_of_ours(path: Path) -> None:
     with pytest.raises(CorruptStore, match="release v1 cannot be read"):
-        tamper(path, "UPDATE releases SET body = '{'")
+        found_after(path, "UPDATE releases SET body = '{'")

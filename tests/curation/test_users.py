@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -22,8 +22,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'whyseg.db'}")
+def store(new_url: str) -> Iterator[Store]:
+    store = Store(new_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -190,8 +192,10 @@ def test_a_session_ends_in_any_case(users: Users, sessions: Sessions, clock: Clo
     assert sessions.find(token) is None
 
 
-def test_a_copy_of_the_database_holds_no_token(store: Store, users: Users, sessions: Sessions, tmp_path: Path) -> None:
-    token = sessions.start(users.add("ann", Role.CURATOR, PASSWORD, author="root"))
+def test_a_copy_of_the_database_holds_no_token(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'whyseg.db'}")
+    users = Users(store.database, hasher=CHEAP)
+    token = Sessions(store.database).start(users.add("ann", Role.CURATOR, PASSWORD, author="root"))
     store.close()
     data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"$argon2id$" in data

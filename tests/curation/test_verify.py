@@ -1,8 +1,8 @@
-import sqlite3
 from pathlib import Path
 
 import pytest
 
+from tests.behind import copied, tamper
 from tests.builders import complete, filled_workspace
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.releases import Releases
@@ -12,9 +12,10 @@ from whyseg.schemas import Release, Review, Sample, release_hash
 from whyseg.schemas.errors import CorruptStore
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    with filled_workspace(tmp_path / "w", samples=2) as workspace:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("whole") / "w"
+    with filled_workspace(made, samples=2) as workspace:
         row = workspace.store.page(SampleFilter()).samples[0]
         head = workspace.store.head(row.id)
         full = {**complete().plain(), **{key: head.sample.plain()[key] for key in ("id", "image_id")}}
@@ -26,7 +27,12 @@ def path(tmp_path: Path) -> Path:
         workspace.store.review(Review.parse(rejection))
         freeze(workspace, "v1")
         workspace.store.submit(row.id, parent=second.revision.id, author="ann")
-    return tmp_path / "w"
+    return made
+
+
+@pytest.fixture
+def path(whole: Path, tmp_path: Path) -> Path:
+    return copied(whole, tmp_path / "w")
 
 
 def freeze(workspace: Workspace, name: str) -> None:
@@ -36,15 +42,6 @@ def freeze(workspace: Workspace, name: str) -> None:
     counts = {"samples": len(items), "images": 2, "splits": {"train": len(items), "validation": 0, "test": 0}}
     values = {"name": name, "hash": release_hash(items), "created_at": "2026-01-01T00:00:00Z", "author": "ann"}
     releases.add(Release.parse({**values, "states": "any", **counts}), items)
-
-
-def tamper(path: Path, statement: str) -> list[str]:
-    """Run a statement behind the store's back; return what verification then says."""
-    connection = sqlite3.connect(path / "whyseg.db")
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
-    return problems(path)
 
 
 def problems(path: Path) -> list[str]:
@@ -71,9 +68,11 @@ def test_an_untouched_workspace_agrees(path: Path) -> None:
         ("DELETE FROM audit WHERE number = 3", "does not follow the entry before it"),
         ("DELETE FROM audit WHERE number = (SELECT max(number) FROM audit)", "is submitted, but the audit log says"),
         ('UPDATE audit SET detail = \'{"a":"\\ud800"}\' WHERE number = 2', "audit entry 2: cannot be read"),
-        ("UPDATE audit SET at = x'00' WHERE number = 2", "audit entry 2: cannot be read"),
-        ("UPDATE audit SET detail = replace(hex(zeroblob(50000)), '0', '[') WHERE number = 2", "cannot be read"),
-        ("UPDATE revisions SET body = replace(hex(zeroblob(50000)), '0', '[') WHERE number = 2", "cannot be read"),
+        pytest.param(
+            "UPDATE audit SET at = x'00' WHERE number = 2", "audit entry 2: cannot be read", marks=pytest.mark.sqlite
+        ),
+        (f"UPDATE audit SET detail = '{100_000 * '['}' WHERE number = 2", "cannot be read"),
+        (f"UPDATE revisions SET body = '{100_000 * '['}' WHERE number = 2", "cannot be read"),
         ("DELETE FROM reviews", "a review of sample"),
         ("UPDATE reviews SET sample_id = (SELECT id FROM samples WHERE added = 2)", "its list entry differs from it"),
         ("DELETE FROM revisions WHERE number = 2", "is in the audit log, but gone"),
@@ -89,7 +88,10 @@ def test_an_untouched_workspace_agrees(path: Path) -> None:
         ("UPDATE releases SET body = '{'", "release v1: cannot be read"),
         ("UPDATE releases SET name = 'v2'", "its record is of another release, v1"),
         ("DELETE FROM releases", "release v1: is in the audit log, but gone"),
-        ("DELETE FROM release_items WHERE split = 'train' AND rowid = 1", "entries give another hash than its own"),
+        (
+            "DELETE FROM release_items WHERE sample_id = (SELECT max(id) FROM samples)",
+            "entries give another hash than its own",
+        ),
         ("DELETE FROM release_items", "its entries are 0 samples of 0 images, its record counts otherwise"),
         ("UPDATE release_items SET split = 'test'", "give another hash than its own"),
         ("UPDATE release_items SET split = 'none'", "its entry cannot be read"),
@@ -97,9 +99,12 @@ def test_an_untouched_workspace_agrees(path: Path) -> None:
         ("UPDATE release_items SET image_id = (SELECT max(image_id) FROM samples)", "its entry names image"),
         ("UPDATE release_items SET revision_id = 'sha256:0'", "its entry differs from revision sha256:0"),
     ],
+    ids=lambda text: text[:60],
 )
 def test_every_tampering_is_found(path: Path, statement: str, complaint: str) -> None:
-    assert any(complaint in problem for problem in tamper(path, statement)), tamper(path, "SELECT 1")
+    tamper(path, statement)
+    found = problems(path)
+    assert any(complaint in problem for problem in found), found
 
 
 def test_an_image_on_two_sides_is_found(path: Path) -> None:
@@ -108,14 +113,14 @@ def test_an_image_on_two_sides_is_found(path: Path) -> None:
     statement = (
         "UPDATE release_items SET split = 'test' WHERE release = 'v2' AND sample_id = (SELECT max(id) FROM samples)"
     )
-    assert any("is in test, and elsewhere in train" in problem for problem in tamper(path, statement))
+    tamper(path, statement)
+    assert any("is in test, and elsewhere in train" in problem for problem in problems(path))
 
 
 def test_a_sample_that_was_removed_with_all_its_traces_but_the_log_is_missed(path: Path) -> None:
     key = "(SELECT id FROM samples WHERE added = 2)"
-    tamper(path, f"DELETE FROM revisions WHERE sample_id = {key}")
-    found = tamper(path, "DELETE FROM samples WHERE added = 2")
-    assert any("a revision of sample" in problem and "but gone" in problem for problem in found)
+    tamper(path, f"DELETE FROM revisions WHERE sample_id = {key}", "DELETE FROM samples WHERE added = 2")
+    assert any("a revision of sample" in problem and "but gone" in problem for problem in problems(path))
 
 
 def test_a_changed_and_a_missing_image_file_are_found(path: Path) -> None:
@@ -127,6 +132,7 @@ def test_a_changed_and_a_missing_image_file_are_found(path: Path) -> None:
     assert any("its file is missing" in problem for problem in found)
 
 
+@pytest.mark.sqlite
 def test_a_damaged_database_page_is_an_error_of_ours(path: Path) -> None:
     database = path / "whyseg.db"
     data = bytearray(database.read_bytes())

@@ -2,12 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import filled_workspace
+from tests.builders import filled_workspace, image_record
 from whyseg.curation.blobs import Blobs
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import NotAWorkspace, NotFound, StoreUnavailable, UsageError
 
 
+@pytest.mark.sqlite
 def test_a_workspace_is_found_again_after_it_was_closed(tmp_path: Path) -> None:
     filled_workspace(tmp_path / "w").close()
     with Workspace.open(tmp_path / "w") as workspace:
@@ -46,6 +47,7 @@ def test_broken_settings_are_named(tmp_path: Path, text: str) -> None:
         Workspace.open(tmp_path / "w")
 
 
+@pytest.mark.sqlite
 def test_a_missing_database_is_not_made_anew_silently(tmp_path: Path) -> None:
     filled_workspace(tmp_path / "w").close()
     (tmp_path / "w" / "whyseg.db").unlink()
@@ -83,6 +85,7 @@ def test_a_workspace_whose_making_was_cut_off_can_be_made_again(tmp_path: Path) 
         Workspace.create(tmp_path / "w")
 
 
+@pytest.mark.sqlite
 def test_a_path_with_a_question_mark_is_a_path(tmp_path: Path) -> None:
     filled_workspace(tmp_path / "w?mode=ro").close()
     assert (tmp_path / "w?mode=ro" / "whyseg.db").exists()
@@ -95,3 +98,21 @@ def test_a_database_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, 
     (tmp_path / "w" / "whyseg.toml").write_text(f'database = "{url}"\n')
     with pytest.raises(UsageError, match="no driver"):
         Workspace.open(tmp_path / "w")
+
+
+def test_records_may_lie_in_a_database_elsewhere(tmp_path: Path, new_url: str) -> None:
+    with Workspace.create(tmp_path / "w", database=new_url) as workspace:
+        workspace.store.add_image(image_record(), author="ann")
+    with Workspace.open(tmp_path / "w") as workspace:
+        assert (workspace.settings.database, workspace.store.images()) == (new_url, [image_record().id])
+    assert not (tmp_path / "w" / "whyseg.db").exists()
+    with pytest.raises(UsageError, match="records of a workspace already"):
+        Workspace.create(tmp_path / "other", database=new_url)
+    assert not (tmp_path / "other" / "whyseg.toml").exists()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle9://host/name"])
+def test_a_database_that_cannot_be_is_refused_and_the_folder_can_be_used_again(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UsageError, match="no driver"):
+        Workspace.create(tmp_path / "w", database=url)
+    Workspace.create(tmp_path / "w").close()

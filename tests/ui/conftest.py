@@ -53,6 +53,7 @@ def clock() -> Clock:
 @pytest.fixture
 def team(workspace: Workspace, clock: Clock) -> Iterator[FastAPI]:
     """The application in team mode, running; its leases, sessions and limits go by `clock`."""
+    workspace.store.close()
     workspace.store = Store(workspace.store.database.engine.url, clock=clock)
     app = build_api(workspace, make_clicks(workspace), team=make_logins(workspace, clock), hosts=HOSTS)
     with TestClient(app):

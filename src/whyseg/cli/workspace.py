@@ -23,11 +23,17 @@ def user() -> str:
         return "local"
 
 
-def init(path: Annotated[Path, typer.Argument(help="A new or empty folder.")], json: JsonOption = False) -> None:
+def init(
+    path: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    database: Annotated[
+        str, typer.Option(help="The URL of an empty database for the records; without it SQLite in the folder.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
     """Make a workspace."""
     from whyseg.curation.workspace import Workspace
 
-    with Workspace.create(path) as workspace:
+    with Workspace.create(path, database=database) as workspace:
         made = str(workspace.path.resolve())
     if json:
         print_json({"workspace": made})
