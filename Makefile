@@ -51,6 +51,7 @@ bench: setup ## side-by-side measurements, into benchmarks/results
 	$(BIN)/python -m benchmarks.click_latency
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.similarity
+	$(BIN)/python -m benchmarks.vote
 
 clean: ## remove what was built, not your workspaces
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

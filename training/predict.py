@@ -15,7 +15,7 @@ from pydantic import Field
 from whyseg.curation.blobs import write_atomically
 from whyseg.curation.reading import Data, Item
 from whyseg.schemas import Mask, Record, Split
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import ModelFailed, UsageError
 from whyseg.training.answers import Answer as Read
 from whyseg.training.answers import parse
 from whyseg.training.candidates import CandidateFile, Candidates
@@ -162,9 +162,12 @@ def this_share() -> tuple[Share, Callable[[], None]]:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes == 1:
         return Share(), lambda: None
+    import torch
     from accelerate import PartialState
 
-    state = PartialState()
+    state = PartialState(cpu=not torch.cuda.is_available())
+    if state.num_processes != processes:
+        raise ModelFailed(f"{processes} processes were started, accelerate knows of {state.num_processes}")
     return Share(rank=state.process_index, processes=state.num_processes), state.wait_for_everyone
 
 
