@@ -25,7 +25,7 @@ def make(
     size: Annotated[int, typer.Option(min=56, max=2048, help="Pixels a side.")] = 112,
     plain: Annotated[
         bool,
-        typer.Option("--plain", help="Two or three large things, one step, one answer: what a tiny policy learns."),
+        typer.Option("--plain", help="Few things in cells of a grid, one step, one answer: what a tiny policy learns."),
     ] = False,
     no_target: Annotated[
         float | None, typer.Option(min=0, max=1, help="The share of questions that nothing answers.")
