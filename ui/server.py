@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -94,6 +95,18 @@ def build_api(
     api.include_router(PeopleRoutes(workspace, app.state.throughput, team).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
 
+    _add_info(
+        api, workspace, lambda: {"segmenter": (describe or clicks.describe)(), "drafter": drafting.describe()}, team
+    )
+    app.include_router(api)
+    _add_assets(app)
+    openapi.describe(app, team=team is not None)
+    return app
+
+
+def _add_info(api: APIRouter, workspace: Workspace, models: Callable[[], dict[str, Any]], team: Logins | None) -> None:
+    """Add what a page asks for first; ``models`` describes those that run."""
+
     @api.get("/info")
     def info(who: Who) -> JSONResponse:
         """Say which version serves which workspace to whom, with which segmenter and which drafter."""
@@ -101,18 +114,12 @@ def build_api(
             {
                 "version": __version__,
                 "workspace": str(workspace.path.resolve()),
-                "segmenter": (describe or clicks.describe)(),
-                "drafter": drafting.describe(),
+                **models(),
                 "user": who.name,
                 "role": who.role.value,
                 "team": team is not None,
             }
         )
-
-    app.include_router(api)
-    _add_assets(app)
-    openapi.describe(app, team=team is not None)
-    return app
 
 
 def _admit(app: FastAPI, team: Logins | None, alone: Member) -> None:

@@ -45,8 +45,9 @@ class TeamTab:
 
     def wire(self, blocks: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs) -> None:
         """Connect the sections, and have the tab shown to whoever manages the team; ``tab`` is this one of ``tabs``."""
-        for inner, section in self.sections:
-            section.wire([tab.select, inner.select], tabs)
+        for place, (inner, section) in enumerate(self.sections):
+            # Opening the tab shows the first; the others wait until they are looked at, for some have much to count.
+            section.wire([inner.select] if place else [tab.select, inner.select], tabs)
         blocks.load(_shown, None, tab, **QUIET)
 
 

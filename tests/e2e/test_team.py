@@ -131,6 +131,26 @@ def test_gradios_events_know_who_asks(arrive: Callable[..., Desk], team: Server)
         assert [(made.name, made.author) for made in Releases(workspace).all()] == [("by-cur", "cur")]
 
 
+def test_everybody_changes_their_own_password(arrive: Callable[..., Desk]) -> None:
+    page, secret = arrive("rea").page, "another long secret"
+    dialog = page.get_by_role("dialog", name="Your account")
+    said, change = dialog.get_by_role("status"), dialog.get_by_role("button", name="Change password")
+    page.locator(".ws-user").click()
+    for old, new, again, answer in (
+        (PASSWORD, secret, PASSWORD, "not the same twice"),
+        ("a wrong password", secret, secret, "The password is wrong"),
+        (PASSWORD, "short", "short", "10 to 1000 characters"),
+        (PASSWORD, secret, secret, "Changed. Everywhere else you are signed out."),
+        (secret, PASSWORD, PASSWORD, "Changed. Everywhere else you are signed out."),  # for the tests after this one
+    ):
+        for label, text in (("Password", old), ("New password", new), ("New password again", again)):
+            dialog.get_by_label(label, exact=True).fill(text)
+        change.click()
+        expect(said).to_contain_text(answer)
+        expect(change).to_be_enabled()
+    assert page.evaluate("fetch('../api/v1/info').then(reply => reply.status)") == 200
+
+
 def test_a_wrong_password_is_said_and_the_way_leads_back(browser: Browser, team: Server) -> None:
     page = browser.new_context(viewport=VIEWPORT).new_page()  # type: ignore[arg-type]
     wrong = watch(page)

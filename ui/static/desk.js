@@ -1,4 +1,5 @@
 // The desk: which sample is open, where its changes go, and what leads to the next one. The stage draws, the saver saves.
+import { Account } from "./account.js";
 import { call, explain, Refused, samplePath } from "./api.js";
 import { decide } from "./conflict.js";
 import { Drafts } from "./drafts.js";
@@ -60,7 +61,7 @@ export class Desk {
         this.stage.segmenter = this.info.segmenter;
         this.stage.status.showSegmenter(this.info.segmenter);
         this.leases ??= new Leases(this.info.team, { changed: id => this.id === id && this.open(id), saved: id => this.saver.flush(id) });
-        if (this.info.team) this.stage.status.showUser(this.info, () => this.#leave());
+        if (this.info.team) this.stage.status.showUser(this.info, () => (this.account ??= new Account(this.info)).open(), () => this.#leave());
     }
 
     async #startSaving() {

@@ -16,7 +16,7 @@ export class Status {
         const step = (id, path) => (this[id] = el("button", { class: "ws-step", onclick: () => stage.act(id) }, icon(path)));
         this.place = el("span", { class: "ws-place" });
         this.file = el("span", { class: "ws-file" });
-        this.user = el("span", { class: "ws-user" });
+        this.user = el("button", { class: "ws-user" });
         this.story = el("button", { class: "ws-step", title: "History of this sample", "aria-pressed": "false", onclick: () => this.story.setAttribute("aria-pressed", stage.told.toggle()) }, icon(ICONS.history));
         this.help = el("button", { class: "ws-step", onclick: () => stage.act("help") }, icon(ICONS.help));
         this.root = el("div", { class: "ws-status" }, step("previous", ICONS.left), this.place, step("next", ICONS.right), this.file, chip("state"), chip("save"),
@@ -72,10 +72,10 @@ export class Status {
         this.#set("click", `click ${Math.round(total)} ms`, `From the click to the painted mask; the model took ${Math.round(model)} ms, waiting for it ${Math.round(wait)} ms`);
     }
 
-    showUser({ user, role }, leave) {
+    showUser({ user, role }, change, leave) {
         const out = el("button", { class: "ws-step ws-leave", title: "Sign out", onclick: leave }, icon(ICONS.leave));
         if (!this.user.parentNode) this.story.before(this.user, out);
-        Object.assign(this.user, { textContent: user, title: `Signed in as ${user}, ${role}` });
+        Object.assign(this.user, { textContent: user, title: `Signed in as ${user}, ${role}: change your password`, onclick: change });
     }
 
     showZoom(factor) {
