@@ -75,7 +75,8 @@ export class ReviewPage {
 
     // Shows an older version, by its revision's id, beside the newest one.
     async #compareWith(revision) {
-        const { found, revisions } = this, id = found.sample.id;
+        const { found, revisions } = this, id = found?.sample.id;
+        if (!id) return; // what was decided last still stands there, but nothing is open
         if (revision && !this.later.has(revision)) this.later.set(revision, (await call("GET", `${samplePath(id)}/revisions/${encodeURIComponent(revision)}`)));
         if (this.found !== found) return;
         const older = this.later.get(revision) ?? null;
