@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 import cv2
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from whyseg.curation.formats.geometry import deepest_pixel, pixels_of
 from whyseg.schemas import Mask, Sample
@@ -84,7 +84,7 @@ class Target(Record):
         """
         if not isinstance(data, dict):
             raise InvalidRecord(f"a target is an object with size and instances, got {type(data).__name__}")
-        given = _GivenTarget.parse(data)
+        given = TargetJson.parse(data)
         found = []
         for number, instance in enumerate(given.instances, 1):
             if instance.rle is not None and instance.rle.size != given.size:
@@ -119,15 +119,18 @@ def two_points(mask: Mask) -> tuple[Xy, Xy]:
     return (x, y), (int(xs[best]) - 1 + x0, int(ys[best]) - 1 + y0)
 
 
-class _GivenInstance(Record):
+class InstanceJson(Record):
+    """An instance as `Target.from_json` takes it; null is as good as left out."""
+
     rle: Mask | None = None
     bbox_2d: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
     point_2d: tuple[Coordinate, Coordinate] | None = None
-    points: tuple[tuple[Coordinate, Coordinate], ...] = ()
-    label: Annotated[str, BeforeValidator(lambda label: "" if label is None else label)] = ""
+    points: tuple[tuple[Coordinate, Coordinate], ...] | None = None
+    label: str | None = None
 
     def read(self) -> TargetInstance:
-        derived = TargetInstance.of_mask(self.rle, self.label) if self.rle is not None else None
+        """Return the instance; raise ``InvalidRecord`` where box or point are neither given nor in a mask."""
+        derived = TargetInstance.of_mask(self.rle) if self.rle is not None else None
         box = self.bbox_2d or (derived.box if derived else None)
         points = self.points or ((self.point_2d,) if self.point_2d else ())
         if derived and len(points) < 2:
@@ -136,9 +139,11 @@ class _GivenInstance(Record):
             raise InvalidRecord("neither rle, nor both bbox_2d and point_2d")
         if not (box[0] < box[2] and box[1] < box[3]):
             raise InvalidRecord(f"bbox_2d is [x1, y1, x2, y2] with x1 < x2 and y1 < y2, got {list(box)}")
-        return TargetInstance(mask=self.rle, box=box, points=points, label=self.label)
+        return TargetInstance(mask=self.rle, box=box, points=points, label=self.label or "")
 
 
-class _GivenTarget(Record):
+class TargetJson(Record):
+    """A target as `Target.from_json` takes it."""
+
     size: tuple[Side, Side]
-    instances: tuple[_GivenInstance, ...]
+    instances: tuple[InstanceJson, ...]

@@ -66,6 +66,7 @@ def test_json_may_give_everything_or_leave_box_and_points_to_the_mask() -> None:
     mask = block(1, 2, 3, 5)
     derived = Target.from_json(as_json(rle=mask.plain()))
     assert derived == Target(size=SIZE, instances=(TargetInstance.of_mask(mask),))
+    assert derived == Target.from_json(as_json(rle=mask.plain(), bbox_2d=None, point_2d=None, points=None, label=None))
     (found,) = Target.from_json(
         as_json(rle=mask.plain(), bbox_2d=[1.5, 1, 7, 4], point_2d=[3.5, 2], label="cup")
     ).instances
