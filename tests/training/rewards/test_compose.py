@@ -268,15 +268,18 @@ ITEM = st.fixed_dictionaries(
         "points_1": st.just(POINT),
     },
 )
+REWARDS = {
+    name: Reward.of(name) for name in ("seg_zero_3b", "vision_reasoner_7b", "sam_r1_7b", "star_7b_stage1", "world_cpu")
+}
 GOALS = [target(RIGHT), target(RIGHT, FAR), target(*[FAR, RIGHT] * 3)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ITEM, max_size=6) | ITEM, st.sampled_from(GOALS), st.randoms(use_true_random=False))
 def test_no_answer_has_more_than_the_maximum_and_the_order_of_its_objects_does_not_count(
     data: Any, goal: Target, random: Any
 ) -> None:
-    reward = Reward.of("vision_reasoner_7b")
+    reward = REWARDS["vision_reasoner_7b"]
     scored = reward.score(reply(data), goal)
     for name, value in scored.terms.items():
         assert 0 <= value <= reward.maxima[name]
@@ -286,10 +289,10 @@ def test_no_answer_has_more_than_the_maximum_and_the_order_of_its_objects_does_n
         assert reward.score(reply(mixed), goal).terms == scored.terms
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ITEM, max_size=4), st.lists(st.integers(0, 3), min_size=4, max_size=4), st.permutations(range(4)))
 def test_masks_go_with_their_objects(data: list[Any], made: list[int], order: list[int]) -> None:
-    reward = Reward.of("star_7b_stage1")
+    reward = REWARDS["star_7b_stage1"]
     masks = [(None, LEFT, RIGHT_MASK, block(0, 5, 10, 10, (20, 20)))[kind] for kind in made][: len(data)]
     read = reward.read(reply(data))
     if not isinstance(read, Answer) or len(read.things) != len(data):
@@ -301,11 +304,10 @@ def test_masks_go_with_their_objects(data: list[Any], made: list[int], order: li
     assert scored.total <= reward.maximum
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet=st.sampled_from('<>/thinkanswer[]{}":,.0123456789bboxpoint_2d \n') | st.characters()))
 def test_any_text_has_a_score(text: str) -> None:
-    for name in ("seg_zero_3b", "vision_reasoner_7b", "sam_r1_7b", "star_7b_stage2", "world_cpu"):
-        reward = Reward.of(name)
+    for reward in REWARDS.values():
         goal = SAM_TARGET if reward.spec.single_object else STAR_TARGET
         for whole in (text, f"<think>{text}</think><answer>{text}</answer>"):
             read = reward.read(whole)
