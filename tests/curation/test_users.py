@@ -1,6 +1,7 @@
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from argon2 import PasswordHasher
@@ -9,7 +10,7 @@ from tests.builders import Clock
 from whyseg.curation.sessions import ABSOLUTE, IDLE, Sessions
 from whyseg.curation.store import Store
 from whyseg.curation.users import Users
-from whyseg.schemas.errors import InvalidRecord, NotFound, UsageError, WrongLogin
+from whyseg.schemas.errors import InvalidRecord, LastCurator, NotFound, UsageError, WrongLogin
 from whyseg.schemas.user import Role, User
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -52,7 +53,7 @@ def test_one_text_typed_in_two_ways_is_one_password(users: Users) -> None:
     assert users.authenticate("zoe\u0308", "cafe\u0301 au lait").name == "zoë"
 
 
-@pytest.mark.parametrize("name", ["", " ann", "ann ", "a\nb", "a\u202eb", "\x00", "\ud800", "x" * 65])
+@pytest.mark.parametrize("name", ["", " ann", "ann ", "a/b", "..", "a\nb", "a\u202eb", "\x00", "\ud800", "x" * 65])
 def test_a_name_that_cannot_be_shown_is_refused(users: Users, name: str) -> None:
     with pytest.raises(InvalidRecord, match="a user's name"):
         users.add(name, Role.ANNOTATOR, PASSWORD, author="root")
@@ -103,6 +104,40 @@ def test_what_nobody_has_cannot_be_changed(users: Users) -> None:
     for change in changes:
         with pytest.raises(NotFound, match="no user ann"):
             change()
+
+
+def test_of_two_curators_who_keep_each_other_out_at_once_one_stays(store: Store, users: Users) -> None:
+    names = ("ann", "ben")
+    for name in names:
+        users.add(name, Role.CURATOR, PASSWORD, author="root")
+    begin, refused = threading.Barrier(2), []
+
+    def depose(name: str, change: dict[str, Any]) -> None:
+        begin.wait()
+        try:
+            users.change(name, **change, author="root", keep_curator=True)
+        except LastCurator as error:
+            refused.append(error.user)
+
+    changes: list[dict[str, Any]] = [{"disabled": True}, {"role": Role.ANNOTATOR}]
+    threads = [threading.Thread(target=depose, args=pair) for pair in zip(names, changes, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    left = [user.name for user in users.list() if user.role == Role.CURATOR and not user.disabled]
+    assert left == refused
+    assert len(left) == 1
+
+
+def test_a_change_that_is_refused_changes_nothing(users: Users, store: Store) -> None:
+    users.add("ann", Role.CURATOR, PASSWORD, author="root")
+    log = len(store.audit_log())
+    with pytest.raises(LastCurator, match="ann is the last curator"):
+        users.change("Ann", role=Role.REVIEWER, password=PASSWORD + "2", author="root", keep_curator=True)
+    assert users.authenticate("ann", PASSWORD).role == Role.CURATOR
+    assert len(store.audit_log()) == log
+    users.change("ann", role=Role.REVIEWER, author="root")  # whoever has a shell may
 
 
 def test_a_disabled_user_cannot_sign_in(users: Users) -> None:
