@@ -18,8 +18,8 @@ from whyseg.schemas import Image, Sample, Split
 from whyseg.schemas.errors import RefusedInput, UsageError
 from whyseg.schemas.release import RELEASE_NAME
 
-Layout = Literal["hf", "reasonseg", "labelme", "coco", "release"]
-_KNOWN = "parquet or arrow files, X.json with 'text' and 'shapes' (LISA), 'shapes' and 'imagePath' (labelme), COCO"
+Layout = Literal["hf", "reasonseg", "labelme", "coco", "mmr", "release"]
+_KNOWN = "parquet or arrow files, X.json with 'text' and 'shapes' (LISA), 'shapes' and 'imagePath' (labelme), COCO, MMR"
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +130,10 @@ def _steps(reader: _Reader, layout: Layout, source: str | Path) -> Iterator[None
         from whyseg.curation.formats.coco import walk_coco
 
         return walk_coco(reader, Path(source))
+    if layout == "mmr":
+        from whyseg.curation.formats.mmr import walk_mmr
+
+        return walk_mmr(reader, Path(source))
     if layout == "labelme":
         from whyseg.curation.formats.labelme import walk_labelme
 
@@ -161,12 +165,15 @@ def _visible(found: Path, folder: Path) -> bool:
 
 
 def _layout_of_json(file: File) -> Layout | None:
+    from whyseg.curation.formats.mmr import is_mmr
     from whyseg.curation.formats.shape_files import read_json
 
     try:
         data: Any = read_json(file)
     except RefusedInput:
         return None
+    if is_mmr(data):
+        return "mmr"
     keys = data.keys() if isinstance(data, dict) else set()
     if {"text", "shapes"} <= keys:
         return "reasonseg"

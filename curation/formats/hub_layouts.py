@@ -122,7 +122,7 @@ def _read_evaluation(intake: Intake, row: Row, split: Split | None) -> tuple[Pic
     size = picture.image.size
     row.require_size(size)
     mask = row.mask("mask", size)
-    instance = {"id": 1, "mask": mask, "origin": {"kind": "import"}, "source_id": row.text("ann_id") or ""}
+    instance = {"id": 1, "mask": mask, "origin": {"kind": "import"}, "source_id": _ids(row)}
     remarks = [_MAY_IGNORE]
     kind = as_reasoning_type(row.text("reasoning_type") or None)
     if kind is not None and not isinstance(kind, ReasoningType):
@@ -135,6 +135,14 @@ def _read_evaluation(intake: Intake, row: Row, split: Split | None) -> tuple[Pic
     fields = {"reasoning_type": kind, "no_target": not mask.area}
     sample = _sample(picture, row, row.text("text"), split, [instance] if mask.area else [], "image_id", **fields)
     return picture, sample, [Remark(sample.id, text, kind, severity) for text, kind, severity in remarks]
+
+
+def _ids(row: Row) -> str:
+    """Return a row's ``ann_id``; several, as MMR has them, are joined as MUSE joins them."""
+    found = row.get("ann_id")
+    if isinstance(found, list) and all(isinstance(one, int | str) for one in found):
+        return "_".join(map(str, found))[:200]
+    return (row.text("ann_id") or "")[:200]
 
 
 def _read_training(intake: Intake, row: Row, split: Split | None) -> tuple[Picture, Sample, list[Remark]]:

@@ -112,6 +112,24 @@ def coco(
 
 
 @app.command()
+def mmr(
+    path: Annotated[Path, typer.Argument(help="A JSON of MMR or MUSE, or a folder of them.")],
+    workspace: WorkspaceOption = HERE,
+    images: Annotated[
+        Path | None, typer.Option(help="Where COCO's pictures lie; else beside the JSON, in images/, or below.")
+    ] = None,
+    license: LicenseOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Take in the questions of MMR and MUSE on COCO's pictures. Exit 1 when something was refused."""
+    from whyseg.curation.formats.mmr import import_mmr
+
+    run = partial(import_mmr, source=path, images=images, author=user(), license=license, dry_run=dry_run)
+    _import(workspace, lambda opened, count: run(opened, progress=count), json)
+
+
+@app.command()
 def hf(
     path: Annotated[
         str, typer.Argument(help="A folder of parquet files, a folder of save_to_disk, or a dataset's OWNER/NAME.")

@@ -208,6 +208,12 @@ def test_a_row_without_its_record_comes_from_its_columns(
     assert (sample.ignore, sample.query and sample.query.text) == (mask_of(bits("#")), "what holds the tea?")
 
 
+def test_several_annotation_ids_are_joined(workspace: Workspace, tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", [question(ann_id=[7, 8], file_name="val2017/1.jpg")])  # as MMR has them
+    assert import_hf(workspace, path, author="ann").refused == ()
+    assert [i.source_id for one in samples(workspace) for i in one.instances] == ["7_8"]
+
+
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
