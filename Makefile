@@ -13,6 +13,9 @@ MYPY_FILES := 300
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=10
 
+# What runs a second time with the records of its workspaces on PostgreSQL.
+ON_POSTGRES := $(filter-out tests/curation/test_clicks.py,$(wildcard tests/curation/test_*.py)) tests/ui
+
 .PHONY: help setup demo test test-slow lint fix bench clean
 
 help: ## list the targets
@@ -33,8 +36,9 @@ demo: setup ## serve the app with sample photographs, and print its address
 test: setup ## the tests that belong to every change, in WORKERS=2 processes
 	$(PYTEST) -m "not slow and not gpu"
 
-test-slow: setup ## what needs longer: kills, many processes, a clean install, training
+test-slow: setup ## what needs longer: kills, many processes, PostgreSQL, a clean install, training
 	$(PYTEST) -m "slow and not gpu" --timeout 1200
+	$(PYTEST) -m "not slow and not gpu" --postgres $(ON_POSTGRES)
 
 lint: setup ## format, ruff, mypy --strict over at least $(MYPY_FILES) files
 	$(BIN)/ruff format --check .
@@ -52,6 +56,8 @@ bench: setup ## side-by-side measurements, into benchmarks/results
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.similarity
 	$(BIN)/python -m benchmarks.vote
+	$(BIN)/python -m benchmarks.team_load
+	$(BIN)/python -m benchmarks.team_load --postgres
 
 clean: ## remove what was built, not your workspaces
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,26 +1,31 @@
 """A whole workspace whose records lie on a PostgreSQL server."""
 
+import shutil
+import subprocess
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import make_url
 
+from tests.postgres import OWNER, new_database
+from tests.provision import postgres
 from tests.released import add_sample
+from whyseg.curation.backup import backup
 from whyseg.curation.checks import check_workspace
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.release_checks import verify_release
 from whyseg.curation.releases import Releases
 from whyseg.curation.verify import verify
 from whyseg.curation.workspace import Workspace
+from whyseg.schemas.errors import UsageError
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 
 @pytest.fixture
 def path(tmp_path: Path, postgres_url: str) -> Path:
-    """Make a workspace that was moved to a server before anything was in it."""
-    Workspace.create(tmp_path / "w").close()
-    (tmp_path / "w" / "whyseg.toml").write_text(f'database = "{postgres_url}"\n')
-    (tmp_path / "w" / "whyseg.db").unlink()
+    Workspace.create(tmp_path / "w", database=postgres_url).close()
     return tmp_path / "w"
 
 
@@ -45,3 +50,24 @@ def test_samples_go_all_the_way_to_a_release(path: Path) -> None:
         assert workspace.store.stats().states == {"draft": 1, "submitted": 0, "accepted": 2, "rejected": 0}
         assert len(Releases(workspace).all()) == 1
     assert not (path / "whyseg.db").exists()
+
+
+def test_a_backup_by_the_servers_own_tools_verifies(path: Path, tmp_path: Path, postgres_socket: Path) -> None:
+    with Workspace.open(path) as workspace:
+        samples = [add_sample(workspace, number) for number in range(3)]
+        Releases(workspace).create("v1", author="ann")
+        database = str(make_url(workspace.settings.database).database)
+        with pytest.raises(UsageError, match="with its own tool"):
+            backup(workspace, tmp_path / "b.tar")
+    programs, options = postgres(), ["-h", str(postgres_socket), "-U", OWNER]
+    dump = str(tmp_path / "team.dump")
+    subprocess.run([programs / "pg_dump", *options, "--format=custom", f"--file={dump}", database], check=True)
+    again = new_database(postgres_socket, uuid4().hex)
+    subprocess.run([programs / "pg_restore", *options, f"--dbname={make_url(again).database}", dump], check=True)
+    shutil.copytree(path, tmp_path / "again")
+    settings = tmp_path / "again" / "whyseg.toml"
+    settings.write_text(settings.read_text().replace(database, str(make_url(again).database)))
+    with Workspace.open(tmp_path / "again") as workspace:
+        assert verify(workspace) == []
+        assert workspace.store.stats().samples == len(samples)
+        assert verify_release(workspace, "v1") == []
