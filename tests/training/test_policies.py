@@ -84,7 +84,9 @@ def test_all_samples_of_a_question_come_in_one_request() -> None:
     picture, text = body["messages"][-1]["content"]
     assert text["text"] == "what holds the tea"
     png = base64.b64decode(picture["image_url"]["url"].removeprefix("data:image/png;base64,"))
-    assert cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape == (SIDE, SIDE, 3)
+    shown = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == (SIDE, SIDE, 3)
 
 
 def test_a_server_that_gives_one_answer_at_a_time_is_asked_again() -> None:

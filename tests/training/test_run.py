@@ -172,7 +172,7 @@ from pathlib import Path
 from tests.training.tiny_run import DrawnData, preset
 from whyseg.training.launch import start
 from whyseg.training.settings import Machine
-made = preset(max_completion_tokens=100, max_steps=6, lr=1e-4)
+made = preset(max_completion_tokens=110, max_steps=6, lr=1e-4)
 print("begun", flush=True)
 start(made, DrawnData(4), Path(sys.argv[1]), machine=Machine(rows=4), policy=sys.argv[2], save_every=2)
 """
@@ -181,7 +181,7 @@ start(made, DrawnData(4), Path(sys.argv[1]), machine=Machine(rows=4), policy=sys
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    schooled = schooled_policy(tmp_path / "policy", 120)
+    schooled = schooled_policy(tmp_path / "policy", 150)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-c", RUN]
     whole, cut = tmp_path / "whole", tmp_path / "cut"

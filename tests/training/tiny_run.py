@@ -47,10 +47,9 @@ def schooled_policy(folder: Path, steps: int = 60) -> str:
         item = drawn_item(number)
         message = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": f"what is {number}"}]}]
         prompt = processor.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-        box = f"[19, {14 + number}, 65, {50 + number}]"
-        answer = f'[{{"label": "box", "bbox_2d": {box}, "point_2d": [42, {32 + number}]}}]'
+        things = f'[{{"label":"box","bbox_2d":[19,{14 + number},65,{50 + number}],"point_2d":[42,{32 + number}]}}]'
         pictures.append([PilImage.fromarray(squashed(item.pixels(), SIDE))])
-        texts.append(f"{prompt}<think>it is a box</think><answer>{answer}</answer><|im_end|>")
+        texts.append(f"{prompt}<think>box</think><answer>{things}</answer><|im_end|>")
         starts.append(prompt)
     processor.tokenizer.padding_side = "right"
     inputs = processor(text=texts, images=pictures, padding=True, return_tensors="pt")
