@@ -38,8 +38,8 @@ class EndpointPolicy:
 
     @property
     def style(self) -> str:
-        """The preset's prompt."""
-        return self.preset.policy.prompt
+        """The preset's prompt for evaluation."""
+        return self.preset.style(evaluation=True)
 
     @property
     def shape(self) -> Shape:

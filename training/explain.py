@@ -57,7 +57,8 @@ def _lines(preset: Preset) -> Iterator[str]:
     yield f"{preset.name}: {preset.paper.title}"
     yield f"source: {preset.paper.source}"
     yield f"policy: {policy.model} ({policy.family}), pictures {seen}, coordinates in {policy.frame}"
-    yield f"prompt: {policy.prompt}, answered in the shape {policy.answer}"
+    other = f" ({policy.evaluation_prompt} in evaluation)" if policy.evaluation_prompt else ""
+    yield f"prompt: {policy.prompt}{other}, answered in the shape {policy.answer}"
     yield f"reward: at most {reward.maximum:g}"
     for name, most in reward.maxima.items():
         yield f"  {name}: {most:g}{_detail(name, preset.reward)}"

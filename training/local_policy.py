@@ -45,8 +45,8 @@ class LocalPolicy:
 
     @property
     def style(self) -> str:
-        """The preset's prompt."""
-        return self.preset.policy.prompt
+        """The preset's prompt for evaluation."""
+        return self.preset.style(evaluation=True)
 
     @property
     def shape(self) -> Shape:

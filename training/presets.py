@@ -47,6 +47,7 @@ class PolicySpec(Record):
     """The model, its frame, and how it is asked.
 
     ``canvas``: the picture is squashed to canvas × canvas pixels before the model sees it; none leaves it as it is.
+    ``evaluation_prompt``: the one that its authors evaluate with, where that is another.
     """
 
     model: str
@@ -54,6 +55,7 @@ class PolicySpec(Record):
     frame: str
     canvas: Annotated[int, Field(ge=28, le=4096)] | None = None
     prompt: str
+    evaluation_prompt: str | None = None
     answer: Shape
 
     @field_validator("frame")
@@ -64,10 +66,10 @@ class PolicySpec(Record):
         except UsageError as error:
             raise InvalidRecord(str(error)) from error
 
-    @field_validator("prompt")
+    @field_validator("prompt", "evaluation_prompt")
     @classmethod
-    def _known_prompt(cls, name: str) -> str:
-        if name not in STYLES:
+    def _known_prompt(cls, name: str | None) -> str | None:
+        if name is not None and name not in STYLES:
             raise InvalidRecord(f"no prompt style {name!r}; there are {', '.join(STYLES)}")
         return name
 
@@ -193,8 +195,9 @@ class Preset(Record):
     def _consistent(self) -> Self:
         if (self.policy.answer == "single") != self.reward.single_object:
             raise InvalidRecord('single_object goes with the answer shape "single", and only with it')
-        if STYLES[self.policy.prompt].shape != self.policy.answer:
-            raise InvalidRecord(f"the prompt {self.policy.prompt} asks for another shape than {self.policy.answer}")
+        for style in (self.style(), self.style(evaluation=True)):
+            if STYLES[style].shape != self.policy.answer:
+                raise InvalidRecord(f"the prompt {style} asks for another shape than {self.policy.answer}")
         return self
 
     @property
@@ -202,12 +205,16 @@ class Preset(Record):
         """The frame of the policy's answers."""
         return Frame(self.policy.frame)
 
+    def style(self, *, evaluation: bool = False) -> str:
+        """Return the name of the prompt that the policy is asked with."""
+        return self.policy.evaluation_prompt or self.policy.prompt if evaluation else self.policy.prompt
+
     def messages(self, query: str, *, evaluation: bool = False) -> list[Message]:
         """Return the conversation that asks this preset's policy, with its ablations."""
         side = int(self.frame.extent((840, 840))[0])
         spec = self.reward
         return messages(
-            self.policy.prompt,
+            self.style(evaluation=evaluation),
             query,
             canvas=side,
             evaluation=evaluation,

@@ -115,6 +115,8 @@ def test_an_ablation_is_one_line(tmp_path: Path, name: str, line: str, maximum: 
         ("seg_zero_3b", '"canvas_840"', '"canvas"', "a frame is pixels"),
         ("seg_zero_3b", '"seg_zero"', '"lisa"', "no prompt style 'lisa'"),
         ("seg_zero_3b", '"seg_zero"', '"star_stage1"', "asks for another shape than single"),
+        ("seg_zero_3b", '"seg_zero"', '"seg_zero"\nevaluation_prompt = "lisa"', "no prompt style 'lisa'"),
+        ("seg_zero_3b", '"seg_zero"', '"seg_zero"\nevaluation_prompt = "world"', "asks for another shape than single"),
         ("seg_zero_3b", "single_object = true", "", "a multi-object preset has no term bbox_iou"),
         ("seg_zero_3b", "bbox_iou = 1", "iou = 1", "reward.terms.iou"),
         ("seg_zero_3b", "bbox_iou = 1", "bbox_iou = -1", "reward.terms.bbox_iou"),

@@ -83,6 +83,14 @@ def test_the_example_lies_in_the_policys_frame() -> None:
     assert '"bbox_2d": [268,352,840,936]' in load_preset("star_8b_stage1").messages("a")[1]["content"]  # × 1000/840
 
 
+def test_star_is_evaluated_with_a_prompt_that_allows_for_nothing_to_find() -> None:
+    for name in ("star_7b_stage1", "star_8b_stage2"):
+        preset = load_preset(name)
+        assert "empty list" not in preset.messages("a")[1]["content"]
+        assert "empty list" in preset.messages("a", evaluation=True)[1]["content"]
+    assert load_preset("seg_zero_3b").style(evaluation=True) == "seg_zero"
+
+
 def test_the_world_asks_the_bare_question() -> None:
     assert messages("world", "Which one rings.") == [{"role": "user", "content": "which one rings"}]
 
