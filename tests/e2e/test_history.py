@@ -53,7 +53,12 @@ def test_whoever_fixes_a_rejected_sample_sees_why_it_came_back_and_where(
     assert desk.page.evaluate("stage.view.toScreen([270.5, 200.5])") == pytest.approx(middle, abs=0.5)
     assert before != pytest.approx(middle, abs=0.5)
 
-    save(desk, rejected, disc(SIZE, 260, 220, 70), "which vessel holds the drink?", "second")
+    desk.page.fill("#ws-query textarea", "which vessel holds the drink?")
+    desk.saved()
+    expect(strip).to_be_visible()  # while it is fixed
+    desk.page.evaluate("() => { desk.info.team = false; desk.found.next = null; }")  # it stays open
+    desk.page.click("#ws-submit")
+    expect(strip).to_be_hidden()
     other = make_desk()
     other.load(rejected)
     expect(other.page.locator(".ws-chip-state")).to_have_text("submitted")

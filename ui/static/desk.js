@@ -219,7 +219,7 @@ export class Desk {
         if (sample !== this.id) return;
         Object.assign(this.found, head);
         this.stage.status.showState(head.state);
-        this.stage.told.saved(sample);
+        this.stage.told.saved(sample, head.state);
     }
 
     #unkept(error) {

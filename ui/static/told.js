@@ -25,14 +25,14 @@ export class Told {
         }
     }
 
-    // Something was saved: worth asking only while somebody looks.
-    saved(id) {
-        if (id === this.id && !this.aside.hidden) this.show(id);
+    // Something was saved, worth asking only while somebody looks; or the sample was handed in.
+    saved(id, state) {
+        if (id === this.id && (!this.aside.hidden || state !== "draft")) this.show(id);
     }
 
     toggle() {
         this.aside.hidden = !this.aside.hidden;
-        if (this.id) this.saved(this.id);
+        if (this.id && !this.aside.hidden) this.show(this.id);
         return !this.aside.hidden;
     }
 
