@@ -27,6 +27,7 @@ from whyseg.schemas.revision import Head, Revision, State
 from whyseg.schemas.sample import Sample
 
 WORK = ("revise", "submit", "accept", "reject", "reopen", "adopt")  # of a sample; who has done so knows it
+_TOGETHER = 25  # samples that are handed out in one transaction: others write in between
 ANSWERED = ("query", "instances", "ignore", "no_target", "reasoning_type", "hops", "depth")  # what adopting takes
 
 
@@ -67,29 +68,18 @@ class Answers:
         given it before. Raises ``NotFound`` for an unknown sample or user, ``InvalidRecord`` for a disabled user, for a
         sample that is an answer itself, or, of kind "gold", for one that is not gold; nothing is handed out then.
         """
-        answers: list[Answer] = []
-        skipped: list[Skipped] = []
-        with self.store.database.write() as session:
+        ids = list(dict.fromkeys(sample_ids))
+        with self.store.database.read() as session:
             names = list(dict.fromkeys(active_user(session, user) for user in users))
             busy = load(session)
-            for sample_id in dict.fromkeys(sample_ids):
-                original = original_revision(session, sample_id, kind)
-                if original.sample.query is None:
-                    skipped.append(Skipped(sample_id=sample_id, user=None, reason="it has no question"))
-                    continue
-                reasons = {name: knows(session, sample_id, name, self.store.clock()) for name in names}
-                able = [name for name in names if not reasons[name]]
-                lots = {name: (busy.get(name, 0), self._random.random()) for name in able}
-                chosen = sorted(sorted(able, key=lots.__getitem__)[:each], key=names.index)
-                for name in chosen:
-                    answer = hand_out_one(session, self.store, original, name, kind, by)
-                    assign_one(session, self.store, answer.sample_id, name, by)
-                    busy[name] = busy.get(name, 0) + 1
-                    answers.append(answer)
-                if each is None or len(chosen) < each:
-                    told = [(name, reason) for name, reason in reasons.items() if reason]
-                    skipped += [Skipped(sample_id=sample_id, user=name, reason=reason) for name, reason in told]
-        return HandedOut(answers=tuple(answers), skipped=tuple(skipped))
+            for sample_id in ids:
+                original_revision(session, sample_id, kind)
+        handing = _Handing(self.store, names, busy, by=by, kind=kind, each=each, random=self._random)
+        for start in range(0, len(ids), _TOGETHER):
+            with self.store.database.write() as session:
+                for sample_id in ids[start : start + _TOGETHER]:
+                    handing.hand_out(session, sample_id)
+        return HandedOut(answers=tuple(handing.answers), skipped=tuple(handing.skipped))
 
     def get(self, sample_id: str) -> Answer:
         """Return what an answer is to; raises ``NotFound`` where the sample is none."""
@@ -129,6 +119,45 @@ class Answers:
                 if session.scalar(logged.where(AuditRow.detail.contains(made.revision.id))) is None:
                     audit.append(session, self.store.clock(), author, "adopt", original_id, **detail)
         return made
+
+
+class _Handing:
+    """Handing out as it goes: what was given to whom so far."""
+
+    def __init__(
+        self,
+        store: Store,
+        names: list[str],
+        busy: dict[str, int],
+        *,
+        by: str,
+        kind: AnswerKind,
+        each: int | None,
+        random: Random,
+    ) -> None:
+        self.store, self.names, self.busy, self.random = store, names, busy, random
+        self.by, self.kind, self.each = by, kind, each
+        self.answers: list[Answer] = []
+        self.skipped: list[Skipped] = []
+
+    def hand_out(self, session: Session, sample_id: str) -> None:
+        """Hand one sample out."""
+        original = original_revision(session, sample_id, self.kind)
+        if original.sample.query is None:
+            self.skipped.append(Skipped(sample_id=sample_id, user=None, reason="it has no question"))
+            return
+        reasons = {name: knows(session, sample_id, name, self.store.clock()) for name in self.names}
+        able = [name for name in self.names if not reasons[name]]
+        lots = {name: (self.busy.get(name, 0), self.random.random()) for name in able}
+        chosen = sorted(sorted(able, key=lots.__getitem__)[: self.each], key=self.names.index)
+        for name in chosen:
+            answer = hand_out_one(session, self.store, original, name, self.kind, self.by)
+            assign_one(session, self.store, answer.sample_id, name, self.by)
+            self.busy[name] = self.busy.get(name, 0) + 1
+            self.answers.append(answer)
+        if self.each is None or len(chosen) < self.each:
+            told = [(name, reason) for name, reason in reasons.items() if reason]
+            self.skipped += [Skipped(sample_id=sample_id, user=name, reason=reason) for name, reason in told]
 
 
 def original_revision(session: Session, sample_id: str, kind: AnswerKind) -> Revision:

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
-from sqlalchemy import case, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.queries import SampleFilter, conditions, seen
@@ -42,12 +42,13 @@ def claim_next(
     """
     held = select(LeaseRow.sample_id).where(LeaseRow.expires_at > stamp(now), LeaseRow.holder != holder)
     free = select(SampleRow.id).where(*conditions(session, wanted), *seen(wanted.viewer), SampleRow.id.not_in(held))
-    if after is None:
-        free = free.order_by(SampleRow.added)
-    else:
+    sample_id = None
+    if after is not None:
         start = select(SampleRow.added).where(SampleRow.id == after).scalar_subquery()
-        free = free.where(SampleRow.id != after).order_by(case((SampleRow.added > start, 0), else_=1), SampleRow.added)
-    sample_id = session.scalar(free.limit(1))
+        free = free.where(SampleRow.id != after)
+        sample_id = session.scalar(free.where(SampleRow.added > start).order_by(SampleRow.added).limit(1))
+    if sample_id is None:
+        sample_id = session.scalar(free.order_by(SampleRow.added).limit(1))
     return claim(session, sample_id, holder, now, seconds) if sample_id else None
 
 

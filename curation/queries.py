@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, func, not_, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.tables import AnswerRow, AssignmentRow, ImageRow, ReleaseRow, SampleRow
@@ -114,17 +114,14 @@ def page(session: Session, wanted: SampleFilter, order: Order, offset: int, limi
     """Return a page of the samples that match: in the order of adding, or the last changed first."""
     where = conditions(session, wanted)
     by = SampleRow.added if order == "added" else SampleRow.updated_at.desc()
+    chosen = select(SampleRow.id).where(*where, *seen(wanted.viewer)).order_by(by).offset(offset).limit(limit)
     rows = session.execute(
         select(SampleRow, ImageRow.file_name)
         .join(ImageRow, ImageRow.id == SampleRow.image_id)
-        .where(*where, *seen(wanted.viewer))
+        .where(SampleRow.id.in_(chosen))
         .order_by(by)
-        .offset(offset)
-        .limit(limit)
     )
-    # What is left out is few: to count it by itself is quicker than to ask every sample.
-    left_out = or_(*(SampleRow.id.in_(ids) for ids in hidden(wanted.viewer)))
-    total = _count(session, *where) - _count(session, *where, left_out)
+    total = _count(session, *where) - _count_among(session, hidden(wanted.viewer), *where)
     return Page(total=total, samples=tuple(_summary(row, file_name) for row, file_name in rows))
 
 
@@ -148,16 +145,16 @@ def place(session: Session, sample_id: str, viewer: Viewer | None = None) -> Pla
         standing = {original: answer for original, answer in session.execute(pairs)}
     own = next((original for original, answer in standing.items() if answer == sample_id), None)
     here = session.get_one(SampleRow, own).added if own else row.added
-    left_out = SampleRow.id.in_(hidden_answers(viewer)) | SampleRow.id.in_(list(standing.values()))
+    gone: list[Any] = [hidden_answers(viewer), list(standing.values())]
     before, after = SampleRow.added < here, SampleRow.added > here
-    ids = select(SampleRow.id).where(not_(left_out)).limit(1)
+    ids = select(SampleRow.id).where(*(SampleRow.id.not_in(some) for some in gone)).limit(1)
     previous = session.scalar(ids.where(before).order_by(SampleRow.added.desc()))
     following = session.scalar(ids.where(after).order_by(SampleRow.added))
     return Place(
         previous=previous and standing.get(previous, previous),
         next=following and standing.get(following, following),
-        position=here - _count(session, before, left_out),  # numbered without gaps, and never deleted
-        total=(session.scalar(select(func.max(SampleRow.added))) or 0) - _count(session, left_out),
+        position=here - _count_among(session, gone, before),  # numbered without gaps, and never deleted
+        total=(session.scalar(select(func.max(SampleRow.added))) or 0) - _count_among(session, gone),
     )
 
 
@@ -165,20 +162,33 @@ def _count(session: Session, *where: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(SampleRow).where(*where)) or 0
 
 
+def _count_among(session: Session, ids: Sequence[Any], *where: ColumnElement[bool]) -> int:
+    """Count those of a few samples that match: each is looked up by its id, whatever indices the conditions have."""
+    return _count(session, or_(*(SampleRow.id.in_(some) for some in ids)), *_unindexed(where))
+
+
+def _unindexed(where: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    return [case((condition, 1), else_=0) == 1 for condition in where]
+
+
 def stats(session: Session, revisions: int) -> Stats:
     """Count everything but blind answers, in a few grouped queries."""
-    ours = seen(None)
-    states = dict(_counted(session, SampleRow.state, where=ours))
+    states = {state: count for state, count in _counted(session, SampleRow.state)}
+    answers = SampleRow.id.in_(hidden_answers(None))
+    instances, theirs = (
+        session.scalar(select(func.sum(SampleRow.instances)).where(*where)) or 0 for where in ([], [answers])
+    )
+    no_target = SampleRow.no_target.is_(True)
     return Stats(
         images=session.scalar(select(func.count()).select_from(ImageRow)) or 0,
         samples=sum(states.values()),
         revisions=revisions,
-        instances=session.scalar(select(func.sum(SampleRow.instances)).where(*ours)) or 0,
-        no_target=_count(session, SampleRow.no_target.is_(True), *ours),
+        instances=instances - theirs,
+        no_target=_count(session, no_target) - _count_among(session, [hidden_answers(None)], no_target),
         releases=session.scalar(select(func.count()).select_from(ReleaseRow)) or 0,
         states={state.value: states.get(state.value, 0) for state in State},
-        matrix=_matrix(session, *ours),
-        accepted=_matrix(session, SampleRow.state == State.ACCEPTED.value, *ours),
+        matrix=_matrix(session),
+        accepted=_matrix(session, SampleRow.state == State.ACCEPTED.value),
     )
 
 
@@ -190,4 +200,11 @@ def _matrix(session: Session, *where: ColumnElement[bool]) -> dict[str, dict[str
 
 
 def _counted(session: Session, *by: Any, where: Sequence[ColumnElement[bool]] = ()) -> list[Any]:
-    return list(session.execute(select(*by, func.count()).where(*where).group_by(*by)))
+    """Count samples by some columns; the blind answers are counted by themselves and taken off."""
+    counts = {
+        tuple(row[:-1]): row[-1] for row in session.execute(select(*by, func.count()).where(*where).group_by(*by))
+    }
+    among = select(*by, func.count()).where(SampleRow.id.in_(hidden_answers(None)), *_unindexed(where)).group_by(*by)
+    for row in session.execute(among):
+        counts[tuple(row[:-1])] -= row[-1]
+    return [(*key, count) for key, count in counts.items() if count]

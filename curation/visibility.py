@@ -8,7 +8,7 @@ The rules, for lists, neighbours, *next* and single samples alike:
 * while an answer is open, its user does not see its original.
 """
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, SelectBase, select, union_all
 from sqlalchemy.orm import Session
 
 from whyseg.curation.tables import AnswerRow, SampleRow
@@ -24,13 +24,16 @@ class Viewer(Record):
     decides: bool = False
 
 
-def hidden_answers(viewer: Viewer | None) -> Select[str]:
+def hidden_answers(viewer: Viewer | None) -> SelectBase:
     """Return the ids of the answers that a viewer's lists leave out; without a viewer, of all."""
     if viewer is None:
         return select(AnswerRow.sample_id)
+    others = select(AnswerRow.sample_id).where(AnswerRow.user != viewer.name)
+    if not viewer.decides:
+        return others
     joined = select(AnswerRow.sample_id).join(SampleRow, SampleRow.id == AnswerRow.sample_id)
-    others = AnswerRow.user != viewer.name
-    return joined.where(others | (SampleRow.state == State.SUBMITTED.value) if viewer.decides else others)
+    own = joined.where(AnswerRow.user == viewer.name, SampleRow.state == State.SUBMITTED.value)
+    return union_all(others, own)
 
 
 def open_originals(viewer: Viewer) -> Select[str]:
@@ -39,7 +42,7 @@ def open_originals(viewer: Viewer) -> Select[str]:
     return joined.where(AnswerRow.user == viewer.name, SampleRow.state != State.SUBMITTED.value)
 
 
-def hidden(viewer: Viewer | None) -> list[Select[str]]:
+def hidden(viewer: Viewer | None) -> list[SelectBase]:
     """Return what a viewer's lists leave out, as selections of samples' ids."""
     return [hidden_answers(viewer), *([open_originals(viewer)] if viewer else [])]
 

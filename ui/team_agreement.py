@@ -148,6 +148,7 @@ class AgreementSection:
             self.order = gr.Radio(ORDERS, value="worst", label="Samples", elem_id="ws-agree-order", min_width=480)
             self.back = gr.Button("‹ Page before", elem_id="ws-agree-page-before", scale=0, min_width=120)
             self.next = gr.Button("Next page ›", elem_id="ws-agree-page-after", scale=0, min_width=120)
+            self.again = gr.Button("Compare again", elem_id="ws-agree-again", scale=0, min_width=130)
             self.page = gr.Textbox(
                 show_label=False, container=False, interactive=False, elem_id="ws-agree-page", max_lines=1
             )
@@ -229,9 +230,12 @@ class AgreementSection:
         return f"adopted: the sample is at r{made.revision.number}, a {made.state.value}"
 
     def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
-        """Connect the order, the pages, the table of samples, and adopting."""
+        """Connect the order, the pages, the table of samples, and adopting.
+
+        The report is made when its own tab is opened, not whenever the team's is: of many samples that takes a while.
+        """
         outputs = [self.summary, self.figures, self.pairs, self.gold, self.items, self.page, self.shown]
-        triggers = [*shown, self.order.input, self.back.click, self.next.click]
+        triggers = [*shown[-1:], self.order.input, self.back.click, self.next.click, self.again.click]
         gr.on(triggers, self.show, [self.order, self.shown], outputs, trigger_mode="always_last", **QUIET)
         chosen = self.items.select(self.choose, self.shown, self.chosen, **QUIET)
         details = [self.iou, self.edge, self.gallery, self.answer, self.parent, self.told]

@@ -206,10 +206,10 @@ class WorkSection:
         return told(self.answers.hand_out(ids, _some(people), by=who.name, each=each, kind="gold"))
 
     def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
-        """Connect the filters, the pages and the buttons."""
+        """Connect the filters, the pages and the buttons; it fills when its own tab is opened."""
         fields = [self.text, self.state, self.type, self.depth, self.assigned]
         outputs = [self.samples, self.summary, self.people, self.assigned, self.shown]
-        triggers = [*shown, *(field.input for field in fields), self.back.click, self.next.click, self.done.change]
+        triggers = [*shown[-1:], *(field.input for field in fields), self.back.click, self.next.click, self.done.change]
         gr.on(triggers, self.show, [*fields, self.people, self.shown], outputs, trigger_mode="always_last", **QUIET)
         inputs = [*fields, self.samples, self.which, self.people, self.each]
         gr.on([button.click for button in self.acts], self.act, inputs, [self.told, self.done], **QUIET)

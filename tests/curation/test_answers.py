@@ -1,11 +1,14 @@
 """Blind answers, assignments and gold items, as the store has them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from threading import Barrier
 
 import pytest
+from sqlalchemy import text
 
 from tests.builders import Clock, block, complete, image_record, instance, sample
 from tests.ui.team import CHEAP, PASSWORD
@@ -16,7 +19,9 @@ from whyseg.curation.next_work import next_work
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.store import Store
 from whyseg.curation.users import Users
+from whyseg.curation.verify import verify
 from whyseg.curation.visibility import Viewer
+from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Answer, Review, Role, Sample, State
 from whyseg.schemas.errors import IllegalTransition, InvalidRecord, NotFound, StaleParent
 
@@ -281,3 +286,57 @@ def test_an_answer_is_in_no_count(store: Store, tmp_path: Path) -> None:
     fill_in(store, answer)
     after = store.stats()
     assert after.model_copy(update={"revisions": before.revisions}) == before
+
+
+def test_two_curators_at_once_hand_a_sample_to_nobody_twice(store: Store) -> None:
+    keys = [complete(n).id for n in range(3)]
+    start = Barrier(4)
+
+    def hand_out(_: int) -> int:
+        start.wait()
+        return len(Answers(store).hand_out(keys, PEOPLE, by="cur").answers)
+
+    with ThreadPoolExecutor(4) as pool:
+        given = list(pool.map(hand_out, range(4)))
+    assert sum(given) == 12  # three samples to four people
+    assert [len(Answers(store).of(key)) for key in keys] == [4, 4, 4]
+
+
+def test_samples_are_dealt_to_whoever_has_the_least_to_do(store: Store) -> None:
+    assignments, keys = Assignments(store), [complete(n).id for n in range(3)]
+    assignments.assign(keys[:1], "ann", by="cur")
+    assert assignments.deal(keys[1:], ["ann", "ben"], by="cur") == 2
+    # ben has nothing to do, then as much as ann, who comes first.
+    assert assignments.of(keys) == {keys[0]: "ann", keys[1]: "ben", keys[2]: "ann"}
+    assert assignments.load() == {"ann": 2, "ben": 1}
+
+
+CHANGES = {
+    "UPDATE answers SET \"user\" = 'cat'": "blind answer",
+    "UPDATE answers SET kind = 'odd'": "cannot be read",
+    "DELETE FROM answers": "is in the audit log, but gone",
+    "UPDATE answers SET original_id = (SELECT sample_id FROM golds)": "is none of sample",
+    "UPDATE assignments SET \"user\" = 'cat'": "is cat, but the audit log says ben",
+    "DELETE FROM assignments": "is none, but the audit log says ben",
+    "DELETE FROM golds": "the gold item of sample",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_verify_finds_what_was_changed_behind_the_stores_back(tmp_path: Path, change: str) -> None:
+    with Workspace.create(tmp_path / "w") as workspace:
+        store = workspace.store
+        fill(store)
+        accept(store, complete(1).id)
+        Golds(store).mark([complete(1).id, complete(1).id], by="cur")
+        (answer,) = Answers(store).hand_out([complete(0).id], ["ben"], by="cur").answers
+        fill_in(store, answer)
+        Answers(store).adopt(
+            answer.sample_id, original_id=complete(0).id, parent=store.head(complete(0).id).revision.id, author="cur"
+        )
+        pictures = {f"image {image_record(n).id}" for n in range(3)}  # made up, without files
+        assert {problem.what for problem in verify(workspace)} == pictures
+        with store.database.write() as session:
+            session.execute(text(change))
+        told = [f"{problem.what} {problem.message}" for problem in verify(workspace) if problem.what not in pictures]
+        assert any(CHANGES[change] in one for one in told), told
