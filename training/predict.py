@@ -55,6 +55,17 @@ class Share(Record):
     processes: int = 1
 
 
+class Asked(Record):
+    """What came of asking: the file of predictions, how many questions have answers in it, and how many have none.
+
+    A question has none where nothing at all came back, as from an endpoint that is gone; another run asks it again.
+    """
+
+    file: Path
+    answered: int
+    unanswered: int
+
+
 @runtime_checkable
 class _Counts(Protocol):
     def count_tokens(self, text: str) -> int: ...
@@ -121,8 +132,8 @@ def predict(
     share: Share | None = None,
     wait: Callable[[], None] = lambda: None,
     progress: Callable[[int], None] = lambda done: None,
-) -> Path:
-    """Answer every question of the data, or of one split, into a folder; return the file of predictions there.
+) -> Asked:
+    """Answer every question of the data, or of one split, into a folder.
 
     Samples that cannot be scored or have no question are not asked. ``settings``: what the vote goes by where several
     answers are sampled. ``wait`` returns when all processes have come to it. What the folder holds of the same run is
@@ -134,13 +145,15 @@ def predict(
     wait()
     done = _answered(folder)
     wait()  # nobody writes before all have read
+    wanted = set[str]()
     journal = Journal(folder / _part(share.rank))
     try:
         count = len(done)
         together = TOGETHER if predictor.sampling.temperature <= 0 else 1  # else a run that goes on would differ
-        for items in _batches(_open_questions(data, split, done, share), together):
+        for items in _batches(_open_questions(data, split, done, share, wanted), together):
             for one in predictor.answer(items):
-                journal.add(one.line())
+                if any(one.texts):
+                    journal.add(one.line())
             count += len(items)
             progress(count)
     finally:
@@ -149,7 +162,8 @@ def predict(
     if share.rank == 0:
         _joined(folder, settings if predictor.sampling.k > 1 else None)
     wait()
-    return folder / PREDICTIONS
+    done = _answered(folder)
+    return Asked(file=folder / PREDICTIONS, answered=len(done), unanswered=len(wanted - done))
 
 
 def usual_segmenter(policy: Policy) -> str:
@@ -171,14 +185,14 @@ def this_share() -> tuple[Share, Callable[[], None]]:
     return Share(rank=state.process_index, processes=state.num_processes), state.wait_for_everyone
 
 
-def _open_questions(data: Data, split: Split | None, done: set[str], share: Share) -> Iterator[Item]:
-    seen = set(done)
+def _open_questions(data: Data, split: Split | None, done: set[str], share: Share, wanted: set[str]) -> Iterator[Item]:
+    """Yield this process's share of the questions that have no answer; note in ``wanted`` all that there are."""
     for number, item in enumerate(data.items(split)):
         key = item.sample.id
-        if item.sample.query is None or unscorable(item.sample) or key in seen:
+        if item.sample.query is None or unscorable(item.sample) or key in wanted:
             continue
-        seen.add(key)
-        if number % share.processes == share.rank:
+        wanted.add(key)
+        if number % share.processes == share.rank and key not in done:
             yield item
 
 

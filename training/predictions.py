@@ -51,12 +51,6 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     return found
 
 
-def count_lines(path: Path) -> int:
-    """Return how many lines a file has."""
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
-
-
 def prediction_of(data: Any) -> Prediction:
     """Return the prediction of a line's data; raises ``InvalidRecord``."""
     if not isinstance(data, dict) or not isinstance(data.get("sample_id"), str):

@@ -1,16 +1,28 @@
+import base64
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+from starlette.responses import Response
 from typer.testing import CliRunner
 
+from tests.curation.drafting.server import completion, error, serving
 from tests.fakes import FakeSegmenter
 from tests.released import released
 from tests.training.scripted import ScriptedPolicy, said
 from whyseg.cli import app
 from whyseg.curation import segmenters
+from whyseg.curation.reading import open_data
 from whyseg.schemas.errors import UsageError
 from whyseg.training import policies
+from whyseg.training.frames import Frame
+from whyseg.training.world.dataset import PLAIN
+from whyseg.training.world.export import write_world
+from whyseg.training.world.lessons import reply
 
 
 @pytest.fixture
@@ -68,3 +80,56 @@ def test_answers_of_a_policy_need_a_place_and_a_sweep_several_answers(
     with pytest.raises(UsageError, match="Sampling: temperature"):
         run("predict", "v1", "-w", workspace, "--policy", "p", "--out", tmp_path / "out", "--temperature", "-1")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_served_policy_that_answers_rightly_scores_well(tmp_path: Path) -> None:
+    write_world(tmp_path / "world", 6, 0, PLAIN)
+    right: dict[tuple[str, str], str] = {}
+    for item in open_data(tmp_path / "world").items():
+        assert item.sample.query
+        key = hashlib.sha256(item.pixels().tobytes()).hexdigest(), item.sample.query.text.lower().strip(".?! ")
+        right[key] = reply(item.sample, Frame("canvas_112"))
+
+    def answer(body: dict[str, Any]) -> Response:
+        picture, text = body["messages"][-1]["content"]
+        png = np.frombuffer(base64.b64decode(picture["image_url"]["url"].split(",")[1]), np.uint8)
+        pixels = cv2.cvtColor(np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
+        return completion(right[hashlib.sha256(pixels.tobytes()).hexdigest(), text["text"]])
+
+    words = (
+        "evaluate",
+        tmp_path / "world",
+        "--policy",
+        "m",
+        "--preset",
+        "world_cpu",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    with serving(answer) as chat:
+        out = json.loads(run(*words, "--endpoint", chat.url))
+    assert (out["n"], out["failed"], len(chat.bodies)) == (6, 0, 6)
+    assert out["giou"] > 0.8  # the packaged test model's masks of right boxes and points
+    assert out["mean_tokens"] is None
+
+
+def test_an_endpoint_that_is_gone_leaves_its_questions_for_another_run(tmp_path: Path) -> None:
+    write_world(tmp_path / "world", 2, 0, PLAIN)
+    words = (
+        "predict",
+        tmp_path / "world",
+        "--policy",
+        "m",
+        "--preset",
+        "world_cpu",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    with serving(error(422)) as chat:
+        out = json.loads(run(*words, "--endpoint", chat.url, expected=1))
+        assert (out["answered"], out["unanswered"]) == (0, 2)
+        chat.replies[:] = [completion("<think></think><answer>[]</answer>")]
+        out = json.loads(run(*words, "--endpoint", chat.url))
+    assert (out["answered"], out["unanswered"]) == (2, 0)

@@ -38,7 +38,7 @@ def test_all_objects_of_an_answer_together_are_the_mask(tmp_path: Path) -> None:
     script = {"two": said(box(0, 1), box(5, 7)), "none": said(), "lost": "no answer at all"}
     policy = ScriptedPolicy(lambda query, number: script[query])
     data = Fixed(*[asked(text, number) for number, text in enumerate(script)])
-    file = predict(data, predictor(policy), tmp_path / "out")
+    file = predict(data, predictor(policy), tmp_path / "out").file
     found = read_predictions(file)
     two, none, lost = (found[one.id] for one in data.samples)
     assert (two.mask, two.boxes) == (row("##···###··"), ((-4, -4, 5, 4), (1, -4, 11, 4)))
@@ -51,7 +51,7 @@ def test_answers_are_scaled_from_the_policys_frame(tmp_path: Path) -> None:
     # The picture is 10 × 1 pixels: x ÷ 100 × 10, y ÷ 100 × 1.
     policy = ScriptedPolicy(lambda query, number: said((-40, -400, 60, 400)), frame="canvas_100")
     data = Fixed(asked("which?", 1))
-    found = read_predictions(predict(data, predictor(policy), tmp_path / "out"))
+    found = read_predictions(predict(data, predictor(policy), tmp_path / "out").file)
     assert found[data.samples[0].id].boxes == ((-4, -4, 6, 4),)
     assert found[data.samples[0].id].mask == row("###·······")
 
@@ -59,7 +59,7 @@ def test_answers_are_scaled_from_the_policys_frame(tmp_path: Path) -> None:
 def test_several_answers_are_voted_on_and_kept(tmp_path: Path) -> None:
     policy = ScriptedPolicy(lambda query, number: said(box(0, 1)) if number < 3 else said(box(5, 9)))
     data = Fixed(asked("which?", 1))
-    file = predict(data, predictor(policy, k=5), tmp_path / "out", settings=Settings())
+    file = predict(data, predictor(policy, k=5), tmp_path / "out", settings=Settings()).file
     key = data.samples[0].id
     assert read_predictions(file)[key].mask == row("##········")
     kept = CandidateFile(tmp_path / "out" / CANDIDATES)[key]
@@ -67,7 +67,7 @@ def test_several_answers_are_voted_on_and_kept(tmp_path: Path) -> None:
     assert (len(kept.texts), len(kept.tokens)) == (5, 5)
     # Again, with another setting: nothing is asked, the vote is another one.
     again = ScriptedPolicy(policy.script, most=0)
-    file = predict(data, predictor(again, k=5), tmp_path / "out", settings=Settings(votes=0.7, iou=0.1))
+    file = predict(data, predictor(again, k=5), tmp_path / "out", settings=Settings(votes=0.7, iou=0.1)).file
     assert read_predictions(file)[key].mask == row("##········")
 
 
@@ -97,7 +97,7 @@ def test_several_processes_share_the_questions(tmp_path: Path) -> None:
 
     def work(rank: int) -> Path:
         share = Share(rank=rank, processes=2)
-        return predict(data, predictor(policies[rank]), tmp_path / "out", share=share, wait=wait)
+        return predict(data, predictor(policies[rank]), tmp_path / "out", share=share, wait=wait).file
 
     with ThreadPoolExecutor(2) as workers:
         files = list(workers.map(work, range(2)))
@@ -116,6 +116,17 @@ def test_a_question_that_cannot_be_scored_or_is_none_is_not_asked(tmp_path: Path
     policy = ScriptedPolicy(lambda query, number: said())
     predict(Fixed(bare, unknown, again, again), predictor(policy), tmp_path / "out")
     assert policy.asked == ["once"]
+
+
+def test_what_nobody_answered_is_asked_again(tmp_path: Path) -> None:
+    data = Fixed(*[asked(f"question {number}", number) for number in range(3)])
+    gone = ScriptedPolicy(lambda query, number: said() if query == "question 0" else "")
+    found = predict(data, predictor(gone), tmp_path / "out")
+    assert (found.answered, found.unanswered) == (1, 2)
+    assert len(read_predictions(found.file)) == 1
+    back = ScriptedPolicy(lambda query, number: said())
+    found = predict(data, predictor(back), tmp_path / "out")
+    assert (found.answered, found.unanswered, back.asked) == (3, 0, ["question 1", "question 2"])
 
 
 def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 import typer
 
@@ -24,9 +24,19 @@ if TYPE_CHECKING:
     from whyseg.training.bootstrap import Comparison
     from whyseg.training.evaluate import Evaluation
     from whyseg.training.metrics import Prediction
-    from whyseg.training.protocols import Protocol
+    from whyseg.training.predict import Asked
+    from whyseg.training.protocols import Protocol as Rules
     from whyseg.training.sweeping import Swept
     from whyseg.training.voting import Settings
+
+
+@runtime_checkable
+class SupportsClose(Protocol):
+    """A policy that holds connections."""
+
+    def close(self) -> None:
+        """Close them."""
+
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A path, a release, or a dataset's OWNER/NAME.")]
 ProtocolOption = Annotated[
@@ -134,27 +144,34 @@ def _asked_files(out: Path, samples: int) -> tuple[Path | None, Path | None]:
 
 def asked(
     data: "Data", policy: str, words: dict[str, Any], out: Path, *, split: "Split | None", settings: "Settings"
-) -> int | None:
-    """Ask a policy; return how many questions have answers, None in all but the first of several processes."""
+) -> "Asked | None":
+    """Ask a policy, and return what came of it; None in all but the first of several processes."""
     from whyseg.curation.segmenters import choose
     from whyseg.schemas.errors import InvalidRecord, UsageError
     from whyseg.training.mask_reward import Masks
     from whyseg.training.policies import open_policy
-    from whyseg.training.predict import CANDIDATES, Predictor, Sampling, predict, this_share, usual_segmenter
-    from whyseg.training.predictions import count_lines
+    from whyseg.training.predict import Predictor, Sampling, predict, this_share, usual_segmenter
 
-    share, wait = this_share()
-    opened = open_policy(policy, preset=words.pop("preset"), endpoint=words.pop("endpoint"))
-    segmenter, reason = choose(model=words.pop("segmenter") or usual_segmenter(opened), told=note)
-    note(reason)
     try:
-        sampling = Sampling.of(**words)
+        sampling = Sampling.of(**{name: words[name] for name in words.keys() - {"preset", "endpoint", "segmenter"}})
     except InvalidRecord as error:
         raise UsageError(str(error)) from error
-    predictor = Predictor(opened, Masks(segmenter), sampling)
-    with counting("asking") as progress:
-        predict(data, predictor, out, split=split, settings=settings, share=share, wait=wait, progress=progress)
-    return count_lines(out / CANDIDATES) if share.rank == 0 else None
+    share, wait = this_share()
+    opened = open_policy(policy, preset=words["preset"], endpoint=words["endpoint"])
+    try:
+        segmenter, reason = choose(model=words["segmenter"] or usual_segmenter(opened), told=note)
+        note(reason)
+        predictor = Predictor(opened, Masks(segmenter), sampling)
+        with counting("asking") as progress:
+            found = predict(
+                data, predictor, out, split=split, settings=settings, share=share, wait=wait, progress=progress
+            )
+    finally:
+        if isinstance(opened, SupportsClose):
+            opened.close()
+    if found.unanswered and share.rank == 0:
+        note(f"{found.unanswered} questions got no answer and count as failed; another run asks them again")
+    return found if share.rank == 0 else None
 
 
 def score(
@@ -162,7 +179,7 @@ def score(
     predictions: Path | None,
     candidates: Path | None,
     settings: "Settings",
-    rules: "Protocol",
+    rules: "Rules",
     split: "Split | None",
     *,
     against: Path | None,
@@ -197,9 +214,7 @@ def score(
     return found, comparison, rows
 
 
-def _swept(
-    data: "Data", stored: Mapping[str, Any], rules: "Protocol", split: "Split | None", name: str
-) -> "list[Swept]":
+def _swept(data: "Data", stored: Mapping[str, Any], rules: "Rules", split: "Split | None", name: str) -> "list[Swept]":
     from whyseg.training.sweeping import sweep as run
     from whyseg.training.voting import settings_of
 

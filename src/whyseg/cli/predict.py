@@ -1,7 +1,7 @@
 """``whyseg predict``: a policy's answers to the questions of a data set, as masks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,10 +17,6 @@ from whyseg.cli.evaluate import (
 )
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, print_json
 from whyseg.cli.vote import IouOption, ModeOption, NoObjectOption, PixelsOption, VotesOption, settings_from
-
-if TYPE_CHECKING:
-    from whyseg.schemas import Split
-
 
 TemperatureOption = Annotated[float | None, word("T", "Greedy for one answer, 1 for several.")]
 TopPOption = Annotated[float | None, word("P", "1 for one answer, 0.9 for several.")]
@@ -68,17 +64,13 @@ def predict(
         "temperature": temperature,
     }
     words |= {"top_p": top_p, "max_tokens": max_tokens, "seed": seed}
-    count = asked(opened, policy, words, out, split=split, settings=settings)
-    _told(out, count, split, json)
-
-
-def _told(out: Path, count: int | None, split: "Split | None", json: bool) -> None:
-    from whyseg.training.predict import PREDICTIONS
-
-    if count is None:  # another process tells
+    found = asked(opened, policy, words, out, split=split, settings=settings)
+    if found is None:  # another process tells
         return
-    facts: dict[str, Any] = {"predictions": str(out / PREDICTIONS), "answered": count, "split": split}
     if json:
-        print_json(facts)
+        facts = {"predictions": str(found.file), "answered": found.answered, "unanswered": found.unanswered}
+        print_json({**facts, "split": split})
     else:
-        typer.echo(f"{count} answers in {out / PREDICTIONS}")
+        typer.echo(f"{found.answered} questions have answers in {found.file}")
+    if found.unanswered:
+        raise typer.Exit(1)
