@@ -15,6 +15,7 @@ from whyseg.training.metrics import BOX_RIGHT, Score
 
 FIGURES = ("giou", "ciou", "boundary_iou", "box_accuracy", "no_target_accuracy", "mean_tokens")
 Interval = tuple[float, float]
+_TOGETHER = 2**22  # signs in memory at once
 
 
 class Comparison(Record):
@@ -94,10 +95,12 @@ def _p_value(differences: FloatArray, times: int, seed: int) -> float | None:
     """Return how often swapping pictures' answers at random gives a sum as far from 0 as this one, itself counted."""
     if len(differences) < 2:
         return None
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (times, len(differences)))
-    tolerance = 1e-12 * float(np.abs(differences).sum())
-    reached = np.abs(signs @ differences) >= abs(differences.sum()) - tolerance
-    return float((1 + reached.sum()) / (1 + times))
+    random, tolerance = np.random.default_rng(seed), 1e-12 * float(np.abs(differences).sum())
+    wanted, reached, rows = abs(differences.sum()) - tolerance, 0, max(1, _TOGETHER // len(differences))
+    for start in range(0, times, rows):
+        signs = random.choice([-1.0, 1.0], (min(rows, times - start), len(differences)))
+        reached += int((np.abs(signs @ differences) >= wanted).sum())
+    return (1 + reached) / (1 + times)
 
 
 def _keyed(scores: Sequence[Score]) -> dict[tuple[str, int], Score]:

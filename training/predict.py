@@ -15,7 +15,7 @@ from pydantic import Field
 from whyseg.curation.blobs import write_atomically
 from whyseg.curation.reading import Data, Item
 from whyseg.schemas import Mask, Record, Split
-from whyseg.schemas.errors import ModelFailed, UsageError
+from whyseg.schemas.errors import RefusedInput, UsageError
 from whyseg.training.answers import Answer as Read
 from whyseg.training.answers import parse
 from whyseg.training.candidates import CandidateFile, Candidates
@@ -181,7 +181,7 @@ def this_share() -> tuple[Share, Callable[[], None]]:
 
     state = PartialState(cpu=not torch.cuda.is_available())
     if state.num_processes != processes:
-        raise ModelFailed(f"{processes} processes were started, accelerate knows of {state.num_processes}")
+        raise UsageError(f"{processes} processes were started, accelerate knows of {state.num_processes}")
     return Share(rank=state.process_index, processes=state.num_processes), state.wait_for_everyone
 
 
@@ -237,9 +237,12 @@ def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield each whole line of a file with its sample's id; torn last lines and absent files give none."""
     if path.exists():
         with path.open("rb") as file:
-            for line in file:
+            for number, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
-                    yield json.loads(line)["sample_id"], line
+                    try:
+                        yield json.loads(line)["sample_id"], line
+                    except (ValueError, LookupError, TypeError) as error:
+                        raise RefusedInput(path.name, f"line {number} holds no candidates") from error
 
 
 def _joined(folder: Path, settings: Settings | None) -> None:

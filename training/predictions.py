@@ -134,7 +134,7 @@ class Answers:
         """Return the prediction for a sample; raises ``UsageError`` for a name that means two samples."""
         path = Path(source_name)
         names = (sample_id, source_name, path.name, str(path.with_suffix("")) if path.name else "", path.stem)
-        for name in names:
+        for name in filter(None, names):
             if name in self.predictions:
                 meant = self._meant.setdefault(name, sample_id)
                 if meant != sample_id:

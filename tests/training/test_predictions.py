@@ -2,12 +2,15 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.training.answers import row
 from whyseg.schemas import Mask
-from whyseg.schemas.errors import RefusedInput, UsageError
+from whyseg.schemas.errors import InvalidRecord, RefusedInput, UsageError
+from whyseg.training.candidates import candidates_of
 from whyseg.training.metrics import Prediction
-from whyseg.training.predictions import Answers, Journal, line_of, read_predictions
+from whyseg.training.predictions import Answers, Journal, line_of, prediction_of, read_predictions
 
 RLE = row("##········").plain()
 
@@ -100,6 +103,7 @@ def test_a_sample_is_found_by_its_id_or_by_its_sources_name() -> None:
     found = [answers.of(key, name) for key, name in names]
     assert [one and one.sample_id for one in found] == ["id1", "val/b", "c.json", "d", None]
     answers.require_known()
+    assert Answers({"": Prediction(sample_id="")}, "p.jsonl").of("id5", "") is None
 
 
 def test_a_name_that_means_two_samples_is_refused() -> None:
@@ -115,3 +119,39 @@ def test_a_prediction_for_no_sample_is_wrong_use() -> None:
     answers.of("a", "")
     with pytest.raises(UsageError, match="has no sample b, c, d, e, f and 1 more"):
         answers.require_known()
+
+
+KEYS = [
+    "sample_id",
+    "rle",
+    "failed",
+    "size",
+    "counts",
+    "boxes",
+    "tokens",
+    "answers",
+    "parsed",
+    "objects",
+    "score",
+    "label",
+]
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just([1, 10])
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6)
+)
+
+
+@given(JSON, JSON)
+def test_whatever_a_line_holds_it_is_read_or_refused(data: object, part: object) -> None:
+    lines = [data, {"sample_id": "a", "rle": part}, {"sample_id": "a", "rle": {"size": [1, 10], "counts": part}}]
+    for line in lines:
+        try:
+            prediction_of(line)
+        except InvalidRecord:
+            pass
+    answers = [{"parsed": True, "objects": [part, {"rle": data, "score": part}]}]
+    for candidates in (data, {"size": [1, 10], "answers": part}, {"size": data, "answers": answers}):
+        try:
+            candidates_of(candidates)
+        except InvalidRecord:
+            pass
