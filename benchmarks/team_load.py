@@ -151,18 +151,17 @@ def served(path: Path) -> Iterator[tuple[str, "psutil.Process"]]:
         "--model",
         "tiny-test",
     ]
-    process = subprocess.Popen([sys.executable, "-m", "whyseg", *command], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        found = re.search(r"http://\S+", process.stdout.readline())
-        if not found:
-            raise RuntimeError("the server did not start")
-        yield found[0].rstrip("/"), psutil.Process(process.pid)
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen([sys.executable, "-m", "whyseg", *command], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            found = re.search(r"http://\S+", process.stdout.readline())
+            if not found:
+                raise RuntimeError("the server did not start")
+            yield found[0].rstrip("/"), psutil.Process(process.pid)
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+        finally:
+            process.kill()
 
 
 async def work(crew: list[Person], image_id: str, seconds: float, usage: "Usage") -> None:

@@ -152,7 +152,7 @@ class Store:
         author has the lease.
         """
         with self.database.write() as session:
-            row = _sample_row(session, sample_id)
+            row, head = _standing(session, sample_id)
             if edit is not None:
                 same = RevisionRow.sample_id == sample_id, RevisionRow.edit == edit
                 if done := session.scalar(select(RevisionRow).where(*same)):
@@ -163,7 +163,6 @@ class Store:
                     return Head(revision=revision_of(done), state=State(row.state))
             if leased:
                 leases.require(session, sample_id, author, self.clock())
-            head = _revision_of_head(session, row)
             if parent != head.id:
                 raise StaleParent(sample_id, head.id, parent)
             if row.state == State.ACCEPTED:
@@ -193,10 +192,9 @@ class Store:
         ``leased`` as `revise` does.
         """
         with self.database.write() as session:
-            row = _sample_row(session, sample_id)
+            row, head = _standing(session, sample_id)
             if leased:
                 leases.require(session, sample_id, author, self.clock())
-            head = _revision_of_head(session, row)
             if parent != head.id:
                 raise StaleParent(sample_id, head.id, parent)
             if row.state == State.ACCEPTED:
@@ -213,8 +211,7 @@ class Store:
         Raises ``StaleParent`` when the sample was revised since, ``IllegalTransition`` when it is not submitted.
         """
         with self.database.write() as session:
-            row = _sample_row(session, review.sample_id)
-            head = _revision_of_head(session, row)
+            row, head = _standing(session, review.sample_id)
             if review.revision_id != head.id:
                 raise StaleParent(review.sample_id, head.id, review.revision_id)
             if row.state != State.SUBMITTED:
@@ -370,13 +367,18 @@ def _sample_row(session: Session, sample_id: str) -> SampleRow:
     return row
 
 
-def _revision_of_head(session: Session, row: SampleRow) -> Revision:
-    head = session.get(RevisionRow, row.head)
+def _standing(session: Session, sample_id: str) -> tuple[SampleRow, Revision]:
+    """Return a sample's row and its newest revision, by one question."""
+    joined = select(SampleRow, RevisionRow).join(RevisionRow, RevisionRow.id == SampleRow.head, isouter=True)
+    found = session.execute(joined.where(SampleRow.id == sample_id)).one_or_none()
+    if found is None:
+        raise NotFound("sample", sample_id)
+    row, head = found
     if head is None:
         raise CorruptStore(f"sample {row.id} points to revision {row.head}, which is not there")
-    return revision_of(head)
+    return row, revision_of(head)
 
 
 def _head(session: Session, sample_id: str) -> Head:
-    row = _sample_row(session, sample_id)
-    return Head(revision=_revision_of_head(session, row), state=State(row.state))
+    row, revision = _standing(session, sample_id)
+    return Head(revision=revision, state=State(row.state))

@@ -13,7 +13,7 @@ from whyseg.schemas import Query
 
 
 def test_nothing_is_lost_claimed_twice_or_answered_with_an_error(tmp_path: Path) -> None:
-    found = measure(tmp_path, "", people=6, seconds=10, pace=0.5, beat=1.0)
+    found = measure(tmp_path, "", people=6, seconds=6, pace=0.3, beat=1.0)
     assert (found["errors"], found["double_claims"], found["lost"]) == (0, 0, 0), found
     assert found["done"]["saves"] > 6
     assert found["ms"]["heartbeat"]["n"] > 0
