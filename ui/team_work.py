@@ -209,7 +209,8 @@ class WorkSection:
         """Connect the filters, the pages and the buttons; it fills when its own tab is opened."""
         fields = [self.text, self.state, self.type, self.depth, self.assigned]
         outputs = [self.samples, self.summary, self.people, self.assigned, self.shown]
-        triggers = [*shown[-1:], *(field.input for field in fields), self.back.click, self.next.click, self.done.change]
+        chosen = [self.text.change, *(field.input for field in fields[1:])]
+        triggers = [*shown[-1:], *chosen, self.back.click, self.next.click, self.done.change]
         gr.on(triggers, self.show, [*fields, self.people, self.shown], outputs, trigger_mode="always_last", **QUIET)
         inputs = [*fields, self.samples, self.which, self.people, self.each]
         gr.on([button.click for button in self.acts], self.act, inputs, [self.told, self.done], **QUIET)
