@@ -7,6 +7,7 @@ chain. A writer sees what was committed while it waited for the lock (READ COMMI
 (REPEATABLE READ), whatever the server's own default is.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,18 +17,23 @@ from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
     DataError,
+    DisconnectionError,
     IntegrityError,
     InterfaceError,
     NoSuchModuleError,
     OperationalError,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.expression import column, table
 
 from whyseg.schemas.errors import CorruptStore, InvalidRecord, StoreUnavailable, UsageError
 
 HEAD = "0006"  # the newest migration
 BUSY_SECONDS = 30
+IDLE_SECONDS = (
+    5.0  # after which a server's connection is tried before it is used; each time would cost a tenth of a save
+)
 _REFUSED = {"42501", "25006"}  # PostgreSQL: insufficient privilege; read-only
 WRITER_LOCK = 0x77687973  # "whys": the advisory lock's number
 
@@ -38,8 +44,7 @@ class Database:
     def __init__(self, url: str | URL) -> None:
         try:
             self.sqlite = make_url(url).get_backend_name() == "sqlite"
-            # A server may have been restarted since a connection was last used.
-            self.engine: Engine = create_engine(url, pool_pre_ping=not self.sqlite)
+            self.engine: Engine = create_engine(url)
         except (NoSuchModuleError, ArgumentError, ImportError, ValueError) as error:
             shown = str(url).split(":")[0]  # a URL may hold a password
             raise UsageError(f"no driver for the database {shown}: {error}") from error
@@ -48,6 +53,8 @@ class Database:
             event.listen(self.engine, "begin", _begin)
             self._reader = self.engine.execution_options(whyseg_reads=True)
         else:
+            event.listen(self.engine, "checkin", _returned)
+            event.listen(self.engine, "checkout", _taken)
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
             self.engine = self.engine.execution_options(isolation_level="READ COMMITTED")
 
@@ -114,6 +121,20 @@ def _configure(connection: Any, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     reads = connection.get_execution_options().get("whyseg_reads")
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _returned(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["returned"] = time.monotonic()
+
+
+def _taken(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Ask the server whether a connection that lay idle still lives: it may have been restarted since."""
+    if time.monotonic() - record.info.get("returned", time.monotonic()) > IDLE_SECONDS:
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except connection.Error as error:
+            raise DisconnectionError(str(error)) from error
 
 
 @contextmanager

@@ -207,6 +207,25 @@ def test_a_server_that_is_not_there_or_refuses_is_said_so(postgres_url: str) -> 
     store.close()
 
 
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.parametrize("idle", [-1.0, 3600.0])
+def test_a_server_that_was_restarted_is_found_again(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, idle: float
+) -> None:
+    monkeypatch.setattr("whyseg.curation.database.IDLE_SECONDS", idle)
+    with closing(Store(filled(postgres_url))) as store, closing(Database(postgres_url)) as other:
+        assert store.stats().samples == 1
+        with other.write() as session:
+            others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ended = session.execute(text(f"SELECT pg_terminate_backend(pid) {others}")).scalars().all()
+        assert True in ended
+        if idle > 0:  # used a moment ago, so it is not tried first
+            with pytest.raises(StoreUnavailable):
+                store.stats()
+        assert store.stats().samples == 1
+
+
 def test_what_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> None:
     (tmp_path / "whyseg.db").write_bytes(b"this is a letter, not a database " * 200)
     with pytest.raises(CorruptStore, match="damaged"):
