@@ -13,11 +13,15 @@ from tests.provision import postgres
 from tests.released import add_sample
 from whyseg.curation.backup import backup
 from whyseg.curation.checks import check_workspace
+from whyseg.curation.finding_pages import FindingFilter, Findings
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.release_checks import verify_release
 from whyseg.curation.releases import Releases
+from whyseg.curation.targets import coverage, set_target
 from whyseg.curation.verify import verify
+from whyseg.curation.visibility import Viewer
 from whyseg.curation.workspace import Workspace
+from whyseg.schemas import ReasoningType
 from whyseg.schemas.errors import UsageError
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -36,6 +40,16 @@ def test_samples_go_all_the_way_to_a_release(path: Path) -> None:
         assert [finding.kind for finding in found.findings].count("label_leak") == 3
         again = check_workspace(workspace)
         assert (again.new, again.gone, again.findings) == (0, 0, found.findings)
+        findings = Findings(workspace.store)
+        page = findings.page(FindingFilter(kind="label_leak", viewer=Viewer(name="ann")), limit=2)
+        assert (page.total, len(page.findings), page.kinds["label_leak"]) == (3, 2, 3)
+        aside = page.findings[0].finding.id
+        findings.set_aside(aside, reason="everybody calls it that", by="ann")
+        assert check_workspace(workspace).set_aside == 1
+        assert findings.page(FindingFilter(severity="warning")).kinds["label_leak"] == 2
+        assert findings.bring_back(aside, by="ann").finding.set_aside is None
+        set_target(workspace, ReasoningType.COMMONSENSE, 2, 7, author="cur")
+        assert coverage(workspace).wanted[0].missing == 6  # one of the three samples is commonsense at depth 2
         release = Releases(workspace).create("v1", author="ann")
         assert release.samples == 3
         assert verify_release(workspace, "v1") == []

@@ -21,7 +21,7 @@ from whyseg.curation.workspace import Workspace
 pytestmark = pytest.mark.slow
 COFFEE, OTHER = PHOTOS[:2]  # a cup of coffee with a spoon on its saucer, 600×400; and one for the others to be at
 BOX = (290, 240), (470, 330)  # pixels (x, y) around the spoon
-HANDLE = (432, 262)  # where the reviewer pins the remark
+HANDLE = (383, 222)  # where the reviewer pins the remark
 REMARK = "the handle is cut off <b>here</b>"
 
 
@@ -114,7 +114,7 @@ def fix_and_submit(ann: Desk) -> None:
     assert (pin["x"], pin["y"]) == pytest.approx((HANDLE[0] + 0.5, HANDLE[1] + 0.5), abs=1)
     page.evaluate("stage.activate(1)")
     ann.keys("b")
-    ann.drag((415, 268), HANDLE, (450, 255))
+    ann.drag((372, 246), HANDLE, (392, 196))
     ann.wait("desk.saver.entries.size === 0")
     page.locator("#ws-submit").click()
     expect(page.locator(".ws-chip-state")).to_have_text("submitted")

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from tests.builders import block
 from tests.pictures import encoded, pixels
+from tests.released import add_sample as released_sample
 from tests.ui.support import add_picture, drawn
 from tests.ui.team import signed_in
 from whyseg.curation import check_runs
@@ -186,3 +187,25 @@ def test_who_may_look_set_aside_and_run(team: FastAPI, workspace: Workspace, sam
         while reviewer.get(CHECKS).json()["running"]:
             time.sleep(0.01)
         assert reviewer.get(CHECKS).json()["last"]["by"] == "rea"
+
+
+def test_whoever_answers_a_sample_blind_learns_nothing_of_its_findings(team: FastAPI, workspace: Workspace) -> None:
+    original = released_sample(workspace, 1)  # ann's, accepted
+    values = {"kind": "odd", "severity": "info", "message": "a secret", "created_at": "2026-01-01T00:00:00Z"}
+    workspace.store.add_finding(Finding.parse({"id": "f", "sample_id": original.id, **values}))
+    workspace.store.add_finding(Finding.parse({"id": "g", "image_id": original.image_id, **values}))
+    with signed_in(team, "abe") as abe, signed_in(team, "cur") as cur:
+        assert abe.get(FINDINGS).json()["total"] == 2
+        cur.post("/api/v1/overlaps", json={"sample_ids": [original.id], "users": ["abe"]}).raise_for_status()
+        told = abe.get(FINDINGS).json()
+        assert (told["total"], told["kinds"]) == (1, {"odd": 1})
+        [about_image] = told["findings"]
+        assert about_image["id"] == "g"
+        assert about_image["opens"] not in (original.id, None)  # his own answer
+        for answer in (
+            abe.get(f"{FINDINGS}/f/picture"),
+            abe.put(f"{FINDINGS}/f/set-aside", json={"reason": "x"}),
+            abe.delete(f"{FINDINGS}/f/set-aside"),
+        ):
+            assert answer.status_code == 404
+        assert cur.get(FINDINGS).json()["total"] == 2
