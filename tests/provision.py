@@ -4,10 +4,12 @@ Where they cannot be had, the tests skip and say so; ``WHYSEG_REQUIRE_BROWSER=1`
 ``WHYSEG_REQUIRE_POSTGRES=1`` turn that skip into a failure.
 """
 
+import fcntl
 import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -69,6 +71,12 @@ def _install(package: str) -> str:
     """Install a package of Debian; return why that failed, or nothing."""
     if not (shutil.which("apt-get") and os.geteuid() == 0):
         return "not installed, and only root may install Debian's package"
+    with (Path(tempfile.gettempdir()) / "whyseg-tests-install").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # several processes share the tests, and apt-get refuses a second one
+        return _apt_get(package)
+
+
+def _apt_get(package: str) -> str:
     for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", package]):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
         if done.returncode:
