@@ -37,9 +37,9 @@ _SHAPES: dict[Size, dict[str, int]] = {
     "cpu": {"hidden": 128, "layers": 3, "vision_hidden": 96, "vision_layers": 2},
     "gpu": {"hidden": 512, "layers": 8, "vision_hidden": 384, "vision_layers": 6},
 }
+CELL = 28  # pixels a side that become one token
 _VOCABULARY = 900
 _TEXTS = 1000  # samples of the world that the tokenizer learns from
-_CELL = 28  # pixels a side that become one token
 _HEAD = 32  # numbers a head of attention
 
 
@@ -49,11 +49,20 @@ def make_policy(folder: Path, size: Size = "cpu", *, side: int = SIDE, seed: int
     ``side``: every picture is shown in so many pixels, a multiple of 28; the policy's frame is ``canvas_<side>``. The
     same seed gives the same weights.
     """
-    if side % _CELL:
-        raise UsageError(f"a policy's pictures have a multiple of {_CELL} pixels a side, got {side}")
+    if side % CELL:
+        raise UsageError(f"a policy's pictures have a multiple of {CELL} pixels a side, got {side}")
     tokenizer = _tokenizer(texts(_TEXTS, 0, Frame(f"canvas_{side}")))
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(_config(tokenizer, **_SHAPES[size]))
+    with torch.no_grad():
+        for weights in model.parameters():
+            # With transformers' scale of 0.02 a network this narrow hardly comes to look at its picture.
+            if weights.ndim == 2:
+                torch.nn.init.normal_(weights, std=weights.shape[1] ** -0.5)
+        for layer in model.model.language_model.layers:
+            # So like attends to like: a word to what it names, once the tower's tokens resemble words.
+            asks, keys = layer.self_attn.q_proj.weight, layer.self_attn.k_proj.weight
+            keys.copy_(asks.unflatten(0, (-1, 2, _HEAD))[:, 0].flatten(0, 1))
     special = model.generation_config
     special.eos_token_id, special.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
     special.bos_token_id = tokenizer.pad_token_id
@@ -96,7 +105,7 @@ def _config(tokenizer: Any, *, hidden: int, layers: int, vision_hidden: int, vis
         "num_key_value_heads": hidden // _HEAD // 2,
         "max_position_embeddings": 4096,
         # time, height, width: together half a head
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 6, 6]},
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 6, 6]},
         "bos_token_id": known["endoftext"],
         "eos_token_id": known["im_end"],
         "pad_token_id": known["endoftext"],
@@ -120,5 +129,5 @@ def _config(tokenizer: Any, *, hidden: int, layers: int, vision_hidden: int, vis
         video_token_id=known["video_pad"],
         vision_start_token_id=known["vision_start"],
         vision_end_token_id=known["vision_end"],
-        tie_word_embeddings=False,
+        tie_word_embeddings=True,
     )

@@ -1,10 +1,11 @@
 """Supervised warm-up: a policy learns to answer in form, and roughly rightly, before rewards teach it more.
 
-Of each row only the answer's tokens are learnt. The recipe is for policies trained from nothing within minutes: Muon
-for the matrices inside, which needs about half of AdamW's steps here, AdamW for all else.
+Of each row only the answer's tokens are learnt, and the vision tower stays as it is. The recipe is for policies trained
+from nothing within minutes: Muon for the matrices inside, AdamW for all else.
 """
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ from whyseg.schemas.errors import UsageError
 from whyseg.training.frames import Frame
 from whyseg.training.processors import load_processor
 from whyseg.training.prompts import Message
-from whyseg.training.world.dataset import WorldItem
+from whyseg.training.tiny_sight import STEPS as SIGHT
+from whyseg.training.tiny_sight import learn_to_see
+from whyseg.training.world.dataset import PLAIN, WorldItem, samples
 from whyseg.training.world.lessons import conversation, reply
 
-STEPS, BATCH, RATE = 600, 16, 2e-2
+STEPS, BATCH, RATE = 700, 16, 1e-2
+_LESSONS, _SEED = 5000, 1_000_000  # scenes, and where their seeds begin: far from those that people choose
 _ADAM = 0.1  # of Muon's rate, for what AdamW trains
 _RISE, _FALL = 0.05, 0.5  # shares of the steps in which the rate rises and falls
 
@@ -70,10 +74,11 @@ def warm_up(
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_pretrained(policy, local_files_only=True, dtype=torch.float32)
     processor = load_processor(policy, local_files_only=True)
+    model.model.visual.requires_grad_(False)
     optimisers, schedules = _optimisers(model, steps, rate)
     model.train()
     for step, rows in enumerate(itertools.islice(_batches(len(lessons), batch, seed), steps), 1):
-        loss = model(**_encoded(processor, [lessons[row] for row in rows])).loss
+        loss = model(**encoded(processor, [lessons[row] for row in rows])).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser, schedule in zip(optimisers, schedules, strict=True):
@@ -85,11 +90,30 @@ def warm_up(
     processor.save_pretrained(out)
 
 
+def on_world(
+    policy: Path, out: Path, *, side: int, seed: int = 0, told: Callable[[str], None] = lambda text: None
+) -> None:
+    """Make an untrained policy of `tiny_policy` ready for rewards: it learns to see and to answer the plain world.
+
+    ``side``: of the policy's canvas. ``out``: the new folder. ``told`` hears how far it is, every hundred steps.
+    """
+    world = PLAIN.model_copy(update={"side": side})
+
+    def tell(what: str, steps: int) -> Callable[[int, float], None]:
+        return lambda step, loss: told(f"{what}: step {step} of {steps}, loss {loss:.3f}") if step % 100 == 0 else None
+
+    with tempfile.TemporaryDirectory(dir=out.parent) as between:
+        learn_to_see(policy, Path(between), world, seed=seed, told=tell("sight", SIGHT))
+        lessons = lessons_of(samples(_LESSONS, _SEED + seed, world), Frame(f"canvas_{side}"))
+        warm_up(Path(between), lessons, out, seed=seed, told=tell("warm-up", STEPS))
+
+
 def _optimisers(model: Any, steps: int, rate: float) -> tuple[list[Any], list[Any]]:
     """Return Muon for the matrices between hidden numbers and AdamW for the rest, each with its schedule."""
     outer = ("embed", "lm_head")
-    inner = [p for name, p in model.named_parameters() if p.ndim == 2 and not any(word in name for word in outer)]
-    others = [p for p in model.parameters() if all(p is not one for one in inner)]
+    learnt = [(name, weights) for name, weights in model.named_parameters() if weights.requires_grad]
+    inner = [weights for name, weights in learnt if weights.ndim == 2 and not any(word in name for word in outer)]
+    others = [weights for _, weights in learnt if all(weights is not one for one in inner)]
     optimisers = [
         torch.optim.Muon(inner, lr=rate, weight_decay=0.01),
         torch.optim.AdamW(others, lr=rate * _ADAM, betas=(0.9, 0.95), weight_decay=0.0),
@@ -110,7 +134,7 @@ def _batches(rows: int, batch: int, seed: int) -> Iterator[list[int]]:
             yield order[start : start + batch]
 
 
-def _encoded(processor: Any, lessons: Sequence[Lesson]) -> dict[str, Any]:
+def encoded(processor: Any, lessons: Sequence[Lesson]) -> dict[str, Any]:
     """Return a batch as the model takes it, with labels for the answers' tokens alone."""
     asked = [
         processor.apply_chat_template(_with_picture(row.messages), add_generation_prompt=True, tokenize=False)

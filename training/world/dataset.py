@@ -48,13 +48,22 @@ class World(Record):
     no_target: Share = 0.1
     errors: Share = 0.0
 
+    def scene(self, seed: int, **otherwise: Any) -> Scene:
+        """Make a scene of this world."""
+        drawn = {
+            name: getattr(self, name) for name in ("side", "count", "kinds", "colours", "patterns", "sizes", "grid")
+        }
+        return make_scene(seed, **{**drawn, **otherwise})
+
 
 PLAIN = World(
-    count=(2, 4),
+    count=(2, 3),
     grid=4,
     kinds=("circle", "square", "cup", "key", "umbrella"),
+    colours=("red", "green", "blue", "yellow"),
     patterns=("plain",),
     sizes=("small",),
+    reasoning_types=(ReasoningType.FUNCTION_PURPOSE, ReasoningType.COMMONSENSE),
     depths=(1,),
     most=1,
     no_target=0,
@@ -129,19 +138,9 @@ def _instance(number: int, label: str, mask: BoolArray) -> dict[str, Any]:
 
 
 def _scene(rng: np.random.Generator, world: World, kind: ReasoningType, depth: int) -> Scene:
-    kinds, count, pools = world.kinds, world.count, (4, 3, 2)
-    if kind is ReasoningType.COMMONSENSE and depth > 2:
-        # Three or four properties in turn tell things apart only where there are many, and all much alike.
-        kinds = tuple(name for name in kinds if name in SHAPES) or kinds
-        count, pools = (max(count), max(count)), (2, 2, 2)
-    return make_scene(
-        int(rng.integers(2**48)),
-        side=world.side,
-        count=count,
-        kinds=kinds,
-        colours=world.colours,
-        patterns=world.patterns,
-        sizes=world.sizes,
-        pools=pools,
-        grid=world.grid,
-    )
+    seed = int(rng.integers(2**48))
+    if kind is not ReasoningType.COMMONSENSE or depth <= 2:
+        return world.scene(seed)
+    # Three or four properties in turn tell things apart only where there are many, and all much alike.
+    kinds = tuple(name for name in world.kinds if name in SHAPES) or world.kinds
+    return world.scene(seed, kinds=kinds, count=(max(world.count), max(world.count)), pools=(2, 2, 2))
