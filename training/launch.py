@@ -21,7 +21,6 @@ from whyseg.training.settings import Machine, arguments, plan
 Told = Callable[[str], None]
 Progress = Callable[[int, int, float], None]
 WORLD: dict[str, Literal["cpu", "gpu"]] = {"world-cpu": "cpu", "world-gpu": "gpu"}  # policies made here
-LESSONS, WARM_SEED = 4000, 1_000_000  # scenes of a warm-up, and where their seeds begin: far from any data's
 CONFIG = "config.json"  # the file that a model's folder has
 _SEGMENTER = "facebook/sam2.1-hiera-large"
 
@@ -169,17 +168,11 @@ def _untrained(preset: Preset, folder: RunFolder, seed: int) -> Start:
 
 def _warmed(preset: Preset, folder: RunFolder, seed: int, told: Told) -> Start:
     """Warm the world's policy up, on scenes of its own."""
-    from whyseg.training.warm_up import STEPS, lessons_of, warm_up
-    from whyseg.training.world.dataset import samples
-
-    def each(step: int, loss: float) -> None:
-        if step % 100 == 0:
-            told(f"warm-up: step {step} of {STEPS}, loss {loss:.3f}")
+    from whyseg.training.warm_up import on_world
 
     if not (folder.start / CONFIG).exists():
         told("warming a tiny policy up")
-        lessons = lessons_of(samples(LESSONS, WARM_SEED + seed), preset.frame)
-        warm_up(folder.untrained, lessons, folder.start, seed=seed, told=each)
+        on_world(folder.untrained, folder.start, side=preset.policy.canvas or 0, seed=seed, told=told)
         shutil.rmtree(folder.untrained)
     return Start(base=str(folder.start))
 

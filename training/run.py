@@ -15,6 +15,7 @@ and the order of the rows are those that the run would have had.
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
@@ -78,7 +79,14 @@ class RunFolder:
 
     @classmethod
     def new(cls, path: Path) -> "RunFolder":
-        """Return the folder of a new run; raises ``UsageError`` where something lies already."""
+        """Return the folder of a new run; raises ``UsageError`` where something lies already.
+
+        What a run left that was killed before it began to train is no obstacle, and is removed.
+        """
+        begun = {"data", "untrained", "start"}
+        if path.is_dir() and {entry.name for entry in path.iterdir()} <= begun:
+            for entry in path.iterdir():
+                shutil.rmtree(entry)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             if (path / RECORD).exists():
                 raise UsageError(f"{path} holds a run already; --resume {path} goes on with it")

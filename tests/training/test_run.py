@@ -115,6 +115,13 @@ def test_a_folder_that_holds_something_is_not_trained_into(finished: Path, bare:
         start(preset(), DrawnData(4), tmp_path, machine=Machine(), policy=bare)
 
 
+def test_what_a_killed_warm_up_left_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "start").mkdir()
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    assert RunFolder.new(tmp_path).path == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_finished_run_is_not_trained_again(finished: Path) -> None:
     before = (finished / "run.json").read_bytes()
     told: list[str] = []
@@ -196,7 +203,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
     one, other = (list(lines(path / "curves.jsonl")) for path in (whole, cut))
     assert [line["update"] for line in other] == [1, 2, 3, 4, 5, 6]
-    assert len({line["reward"] for line in one}) > 2, "rewards that do not vary would show nothing"
+    assert len({line["reward"] for line in one}) > 1, "rewards that do not vary would show nothing"
     record = RunFolder.of(cut).read()
     assert record.state == "done"
     assert record.resumed_at in ((2,), (4,))

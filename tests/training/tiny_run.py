@@ -45,7 +45,7 @@ def schooled_policy(folder: Path, steps: int = 60) -> str:
     pictures, texts, starts = [], [], []
     for number in range(4):
         item = drawn_item(number)
-        message = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": f"what is {number}"}]}]
+        message = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": f"what is {number}?"}]}]
         prompt = processor.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
         things = f'[{{"label":"box","bbox_2d":[19,{14 + number},65,{50 + number}],"point_2d":[42,{32 + number}]}}]'
         pictures.append([PilImage.fromarray(squashed(item.pixels(), SIDE))])
