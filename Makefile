@@ -16,7 +16,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-r
 # What runs a second time with the records of its workspaces on PostgreSQL.
 ON_POSTGRES := $(filter-out tests/curation/test_clicks.py,$(wildcard tests/curation/test_*.py)) tests/ui
 
-.PHONY: help setup demo test test-slow lint fix bench clean
+.PHONY: help setup demo test test-slow lint fix bench gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,9 +55,17 @@ bench: setup ## side-by-side measurements, into benchmarks/results
 	$(BIN)/python -m benchmarks.click_latency
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.similarity
+	$(BIN)/python -m benchmarks.mask_reward
+	$(BIN)/python -m benchmarks.rest_update
 	$(BIN)/python -m benchmarks.vote
 	$(BIN)/python -m benchmarks.team_load
 	$(BIN)/python -m benchmarks.team_load --postgres
+
+gpu: setup ## on a machine with a GPU: the world's run, and what a step of each preset costs at real size
+	rm -rf build/gpu
+	$(BIN)/whyseg world make build/gpu/world --n 2000 --seed 1
+	$(BIN)/whyseg train world_gpu --data build/gpu/world --out build/gpu/run
+	$(BIN)/python -m benchmarks.gpu_train
 
 clean: ## remove what was built, not your workspaces
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
