@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from whyseg.schemas import Image, Mask, Sample
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import InvalidRecord, UsageError
 from whyseg.schemas.mask import BoolArray
 from whyseg.schemas.record import Record
 from whyseg.schemas.sample import ReasoningType
@@ -35,9 +35,9 @@ class World(Record):
     ``errors``: the share of samples that get a mistake.
     """
 
-    side: Annotated[int, Field(ge=56, le=2048)] = SIDE
+    side: Annotated[int, Field(ge=SIDE, le=2048)] = SIDE  # on fewer pixels parts would vanish
     count: tuple[int, int] = (3, 6)
-    grid: Annotated[int, Field(ge=0, le=6)] = 0
+    grid: Annotated[int, Field(ge=0, le=4)] = 0
     kinds: tuple[str, ...] = tuple(KINDS)
     colours: tuple[str, ...] = tuple(COLOURS)
     patterns: tuple[str, ...] = PATTERNS
@@ -47,6 +47,18 @@ class World(Record):
     most: Annotated[int, Field(ge=1)] = 3
     no_target: Share = 0.1
     errors: Share = 0.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        for name, known in (("kinds", KINDS), ("colours", COLOURS), ("patterns", PATTERNS), ("sizes", SIZES)):
+            given = getattr(self, name)
+            if not given or set(given) - set(known):
+                raise InvalidRecord(f"{name} are some of {', '.join(known)}, got {', '.join(given) or 'none'}")
+        if not 1 <= self.count[0] <= self.count[1]:
+            raise InvalidRecord(f"count is the fewest and the most things, got {self.count}")
+        if not self.reasoning_types or not self.depths or set(self.depths) - {1, 2, 3, 4}:
+            raise InvalidRecord(f"a world asks questions of some type and of depths 1 to 4, got {self.depths}")
+        return self
 
     def scene(self, seed: int, **otherwise: Any) -> Scene:
         """Make a scene of this world."""

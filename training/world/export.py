@@ -4,6 +4,7 @@
 mistake, apart from the data, for whoever measures how many mistakes are found.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -74,6 +75,8 @@ def write_world(
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and whole.is_dir():
+            raise UsageError(f"{out} has come to hold something meanwhile; give a new or empty folder") from error
         raise StoreUnavailable(f"{out} cannot be written: {error.strerror or error}") from error
     return tally.report(out, seed)
 

@@ -22,7 +22,7 @@ def make(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The new folder.")],
     n: Annotated[int, typer.Option("--n", min=1, help="How many samples.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same samples.")] = 0,
-    size: Annotated[int, typer.Option(min=56, max=2048, help="Pixels a side.")] = 112,
+    size: Annotated[int, typer.Option(min=112, max=2048, help="Pixels a side.")] = 112,
     plain: Annotated[
         bool,
         typer.Option("--plain", help="Few things in cells of a grid, one step, one answer: what a tiny policy learns."),

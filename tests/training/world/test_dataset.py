@@ -13,7 +13,7 @@ import pytest
 from tests.training.world.solver import solve
 from whyseg.curation.images import read_upright
 from whyseg.schemas import Mask
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import InvalidRecord, UsageError
 from whyseg.schemas.sample import ReasoningType
 from whyseg.training.world.dataset import PLAIN, World, WorldItem, samples
 
@@ -74,6 +74,21 @@ def test_a_world_without_questions_is_refused() -> None:
     comparative = ReasoningType.COMPARATIVE_RELATIONAL
     with pytest.raises(UsageError, match="no scene of this world has a question of type comparative_relational"):
         list(samples(1, 0, World(count=(1, 1), reasoning_types=(comparative,), depths=(1,), no_target=0)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"kinds": ["dog"]}, "kinds are some of circle, .*, got dog"),
+        ({"colours": []}, "colours are some of red, .*, got none"),
+        ({"count": [4, 2]}, "the fewest and the most things"),
+        ({"depths": [5]}, "of depths 1 to 4"),
+        ({"side": 100}, "side"),
+    ],
+)
+def test_a_world_that_cannot_be_is_refused(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidRecord, match=said):
+        World.parse(wrong)
 
 
 def errors(kind: str) -> list[WorldItem]:

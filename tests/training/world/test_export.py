@@ -63,6 +63,18 @@ def test_a_folder_with_something_in_it_is_refused_and_kept(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.rglob("*")] == ["world", "mine"]
 
 
+def test_of_two_at_once_one_is_whole_and_the_other_is_told(tmp_path: Path) -> None:
+    def meanwhile(done: int, total: int) -> None:
+        if done == 1:
+            write_world(tmp_path / "world", 2, 1, World())
+
+    with pytest.raises(UsageError, match="has come to hold something meanwhile"):
+        write_world(tmp_path / "world", 3, 0, World(), progress=meanwhile)
+    assert [path.name for path in tmp_path.iterdir()] == ["world"]
+    opened = load_dataset(str(tmp_path / "world"), cache_dir=str(tmp_path / "cache"))["train"]
+    assert opened.num_rows == 2
+
+
 def test_nothing_is_left_of_a_run_that_breaks_off(tmp_path: Path) -> None:
     def breaks(done: int, total: int) -> None:
         if done == 2:
