@@ -60,7 +60,12 @@ def is_hidden(session: Session, sample_id: str, viewer: Viewer) -> bool:
     return session.scalar(open_originals(viewer).where(AnswerRow.original_id == sample_id).limit(1)) is not None
 
 
+def is_handed_in(session: Session, sample_id: str, state: str) -> bool:
+    """Tell whether a sample is an answer that was handed in, and so stays as it is."""
+    return state == State.SUBMITTED and answer_row(session, sample_id) is not None
+
+
 def require_open(session: Session, row: SampleRow, action: str) -> None:
-    """Raise ``IllegalTransition`` when the sample is an answer that was handed in: it stays as it is."""
-    if row.state == State.SUBMITTED.value and answer_row(session, row.id) is not None:
+    """Raise ``IllegalTransition`` when the sample is an answer that was handed in."""
+    if is_handed_in(session, row.id, row.state):
         raise IllegalTransition(row.id, row.state, action)

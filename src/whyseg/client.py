@@ -72,9 +72,10 @@ class Standing(Record):
 
 
 class Opened(Standing):
-    """A sample as it stands, its image, and its neighbours' ids in the order of adding."""
+    """A sample as it stands, its image, and its neighbours' ids in the order of adding; ``locked``: it stays so."""
 
     sample: Sample
+    locked: bool
     image: Image
     previous: str | None
     next: str | None

@@ -9,14 +9,18 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from tests.builders import block
-from tests.ui.support import complete, drawn, edited
-from tests.ui.team import PEOPLE, signed_in
+from tests.builders import Clock, block
+from tests.ui.support import complete, drawn, edited, make_clicks
+from tests.ui.team import CHEAP, HOSTS, PEOPLE, signed_in
 from whyseg.curation.releases import Releases
+from whyseg.curation.sessions import Sessions
+from whyseg.curation.users import Users
 from whyseg.curation.verify import verify
-from whyseg.curation.workspace import Workspace
+from whyseg.curation.workspace import Settings, Workspace
 from whyseg.schemas import Sample
+from whyseg.ui.login import Logins, Throttle
 from whyseg.ui.roles import PREFIX, ROUTES
+from whyseg.ui.server import build_api
 
 SIZE = (30, 40)
 KEYS = re.compile(r"\{(\w+)\}")
@@ -110,8 +114,8 @@ def test_by_no_route_does_anybody_else_learn_of_an_answer(
         # A revision under another sample's name is no way round, and says no more either.
         assert client.get(f"/api/v1/samples/{asked}/revisions/{revision}").status_code == 404
         known = shown(client, asked)["revision"]
-        told = [client.get(f"/api/v1/samples/{one}/revisions/{known}").text.replace(one, "0") for one in (key, "00")]
-        assert told[0] == told[1]
+        texts = [client.get(f"/api/v1/samples/{one}/revisions/{known}").text.replace(one, "0") for one in (key, "00")]
+        assert texts[0] == texts[1]
     assert verify(workspace) == []
 
 
@@ -184,7 +188,9 @@ def test_an_answer_goes_the_way_of_any_sample_and_ends_when_it_is_handed_in(
     (key,) = hand_out(people, asked, "ann")
     assert ann.post("/api/v1/samples/next", json={"after": None}).json()["lease"]["sample_id"] == key
     assert people["abe"].post("/api/v1/samples/next", json={"after": None}).json()["lease"] is None
+    assert shown(ann, key)["locked"] is False
     revision = answered(ann, key, left=7)
+    assert shown(ann, key)["locked"] is True
     sample = edited(shown(ann, key)["sample"], hops=["another"])
     late = ann.put(f"/api/v1/samples/{key}", json={"edit": "late", "parent": revision, "sample": sample})
     assert (late.status_code, late.json()["error"]) == (409, "illegal_transition")
@@ -275,6 +281,26 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
         answer = people["cur"].post(f"/api/v1/{route.replace('KEY', asked)}", json=wanted)
         assert (answer.status_code, answer.json()["error"]) == (status, error), (route, body)
     assert workspace.store.audit_log() == before
+
+
+def test_every_so_many_submissions_next_is_a_gold_item_as_the_settings_say(
+    workspace: Workspace, clock: Clock, asked: str, people: dict[str, TestClient]
+) -> None:
+    people["cur"].post("/api/v1/gold", json={"sample_ids": [asked]})
+    image = shown(people["cur"], asked)["sample"]["image_id"]
+    workspace.settings = Settings.parse({"team": {"gold_every": 1}})
+    app = build_api(workspace, make_clicks(workspace), team=Logins(
+        Users(workspace.store.database, hasher=CHEAP), Sessions(workspace.store.database, clock=clock),
+        Throttle(lambda: clock().timestamp())), hosts=HOSTS)  # fmt: skip
+    with TestClient(app), signed_in(app, "ann") as ann:
+        made = ann.post("/api/v1/samples", json={"image_id": image}).json()
+        submit(ann, made["sample"]["id"], complete(made["sample"], block(0, 0, 5, 5, SIZE)))
+        lease = ann.post("/api/v1/samples/next", json={"after": made["sample"]["id"]}).json()["lease"]
+        assert shown(ann, lease["sample_id"])["sample"]["query"]["text"] == "what keeps the drink warm?"
+        listed = people["cur"].get(f"/api/v1/overlaps/{asked}").json()["answers"]
+        assert [(one["sample_id"], one["user"], one["kind"]) for one in listed[1:]] == [
+            (lease["sample_id"], "ann", "gold")
+        ]
 
 
 def test_who_drafts_for_an_answer_learns_nothing_of_the_original(people: dict[str, TestClient], asked: str) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from whyseg.curation.merge import merge
 from whyseg.curation.queries import Order, SampleFilter
+from whyseg.curation.visibility import is_handed_in
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Head, ReasoningType, Sample, State
 from whyseg.schemas.errors import InvalidRecord, NotFound, StaleParent
@@ -118,7 +119,10 @@ class SampleRoutes:
     def _shown(self, head: Head, who: Member) -> dict[str, Any]:
         sample = head.sample
         place = self.store.place(sample.id, viewer(who)).plain()
-        return {"sample": sample.plain(), **_summary(head), "image": self.store.image(sample.image_id).plain(), **place}
+        with self.store.database.read() as session:
+            locked = head.state is State.ACCEPTED or is_handed_in(session, sample.id, head.state)
+        told = {"sample": sample.plain(), **_summary(head), "locked": locked}
+        return {**told, "image": self.store.image(sample.image_id).plain(), **place}
 
     def _stale(self, stale: StaleParent, save: Save | None) -> JSONResponse:
         """Answer with the newest revision, and what a merge with the refused edit would be."""
