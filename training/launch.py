@@ -16,7 +16,7 @@ from whyseg.training.mask_reward import Masks
 from whyseg.training.policies import CARD, card_of
 from whyseg.training.presets import Preset
 from whyseg.training.run import RunFolder, RunRecord, Start, commit, is_main, processes, versions
-from whyseg.training.settings import Machine, arguments, plan
+from whyseg.training.settings import Machine, arguments, fitted, plan
 
 Told = Callable[[str], None]
 Progress = Callable[[int, int, float], None]
@@ -50,7 +50,7 @@ def start(
     ``progress`` hears updates done, their number and the mean reward. Raises ``UsageError`` for what does not fit
     together, before anything is trained.
     """
-    machine = machine.model_copy(update={"processes": processes()})
+    machine = fitted(preset, machine.model_copy(update={"processes": processes()}))
     arguments(preset, machine, out, updates=1, save_every=1)  # says what does not divide
     given = _given(preset, policy, continues)
     if segmenter is None and preset.reward.needs_masks:

@@ -58,6 +58,15 @@ def plan(preset: Preset, rows: int, *, updates: int | None = None) -> Plan:
     return Plan(updates=updates, prompts=prompts, passes=prompts / rows)
 
 
+def fitted(preset: Preset, machine: Machine) -> Machine:
+    """Return a machine with what was left open filled in for a large policy on a GPU: a prompt, four rows at a time."""
+    if not machine.cuda or preset.policy.model.startswith("world-"):
+        return machine
+    alone = 1 if preset.grpo.updates_per_rollout == 1 else None
+    together = machine.prompts_together or alone
+    return machine.model_copy(update={"prompts_together": together, "rows": machine.rows or 4})
+
+
 def arguments(preset: Preset, machine: Machine, folder: Path, *, updates: int, save_every: int) -> dict[str, Any]:
     """Return the arguments of `whyseg.training.grpo.RestConfig` for a preset on a machine.
 

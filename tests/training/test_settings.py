@@ -7,7 +7,7 @@ import pytest
 
 from whyseg.schemas.errors import UsageError
 from whyseg.training.presets import Preset, load_preset, preset_names
-from whyseg.training.settings import Machine, arguments, plan
+from whyseg.training.settings import Machine, arguments, fitted, plan
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # TRL sets gradient_checkpointing by its old name
 
@@ -82,6 +82,19 @@ def test_prompts_may_be_sampled_in_turns_and_shared_among_processes() -> None:
 def test_what_does_not_divide_is_refused(name: str, machine: Machine, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         settings(name, machine)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_on_a_gpu_what_is_left_open_fits_every_preset(name: str) -> None:
+    machine = fitted(load_preset(name), Machine(cuda=True))
+    found = settings(name, machine)
+    if name.startswith("world"):
+        assert machine == Machine(cuda=True)
+    else:
+        grpo = load_preset(name).grpo
+        assert found["per_device_train_batch_size"] * (grpo.keep or grpo.n) == 4 * grpo.n
+    assert fitted(load_preset(name), Machine(cuda=True, rows=2, prompts_together=2)).rows == 2
+    assert fitted(load_preset(name), Machine()) == Machine()
 
 
 def test_vllm_beside_the_model_or_on_a_server() -> None:
