@@ -1,5 +1,6 @@
 """What everybody did, worked out by hand from a story of two annotators and two reviewers."""
 
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -133,6 +134,28 @@ def test_what_is_done_later_is_added_to_what_was_read(story: Story) -> None:
     found = by_name(throughput)
     assert found == by_name(Throughput(story.store.database))
     assert (found["ann"].rejected, found["ann"].reasons) == (2, {"boundary": 1, "other": 1})
+
+
+def test_several_may_ask_while_work_goes_on(story: Story) -> None:
+    throughput, wrong = Throughput(story.store.database), []
+
+    def ask() -> None:
+        for _ in range(5):
+            ann = by_name(throughput).get("ann")
+            if ann and ann.submitted not in range(4):
+                wrong.append(ann)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for place in range(3):
+        story.saves("ann", place, "a")
+        story.submits("ann", place)
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert by_name(throughput)["ann"].submitted == 3
+    assert by_name(throughput) == by_name(Throughput(story.store.database))
 
 
 def test_another_log_in_its_place_is_read_anew(story: Story) -> None:

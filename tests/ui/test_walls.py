@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.ui.team import PEOPLE
 from whyseg.ui.sessions import OPEN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,3 +64,9 @@ def test_the_team_tabs_events_answer_curators_alone(told: Any) -> None:
             assert "your role, annotator, does not allow this" in refused
         names = [word for word in ('"abe', '"rea', '"cur', "root") if word in json.dumps(data)]
         assert names == []  # of other people
+
+
+def test_the_page_itself_names_nobody_but_who_asks(told: Any) -> None:
+    """Its description is one for all, whatever a role shows of it."""
+    assert len(told["config"]) > 1000
+    assert not [name for name in PEOPLE.keys() - {"ann"} if f'"{name}"' in told["config"]]

@@ -129,6 +129,7 @@ def main(folder: Path) -> None:
         told["curator"] = team_events(client)
         sign_in(client, "ann")
         told["annotator"] = team_events(client)
+        told["config"] = client.get("/app/config").text
         sign_in(client, "cur")
         cookie = f"whyseg={client.cookies['whyseg']}"
         writes = [(method, path) for method, path in routes if method in WRITES]
