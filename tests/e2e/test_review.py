@@ -103,7 +103,8 @@ def test_a_rejected_sample_is_fixed_accepted_and_remembered(
     decided(reviewer, "Accepted")
     assert desk.api.get(f"/samples/{sample}").json()["state"] == "accepted"
     page.get_by_role("button", name="Show it again").click()
-    expect(page.locator(".ws-review .ws-history")).to_contain_text(re.compile("accepted by local.*rejected by local", re.DOTALL))
+    story = re.compile("accepted by local.*rejected by local", re.DOTALL)
+    expect(page.locator(".ws-review .ws-history")).to_contain_text(story)
     expect(page.locator(".ws-decide button:visible")).to_have_text(["Reopen"])
     assert wrong == []
 
