@@ -26,6 +26,7 @@ _PICTURES = (
     ("clipping", ("clip_ratio/region_mean", "clip_ratio/low_mean", "clip_ratio/high_mean")),
     ("seconds", ("step_time", "reward_seconds")),
 )
+_LEAST = 360  # pixels of a drawn answer's longer side, about
 _SMOOTHED = 20  # updates that the thick line averages
 
 
@@ -96,7 +97,7 @@ def _answers(folder: RunFolder) -> list[Section]:
         row = data.rows[line["row"]]
         target = union([one.mask for one in row.target.instances if one.mask], row.target.size)
         answer = union([Mask.parse(mask) for mask in line["masks"]], row.target.size)
-        picture = draw(data.picture(line["row"]), answer, target)
+        picture = _enlarged(draw(data.picture(line["row"]), answer, target))
         name = f"{line['update']:06d}-{line['rank']}.jpg"
         cv2.imwrite(str(folder.path / "samples" / name), picture[..., ::-1])
         terms = ", ".join(f"{key} {value:g}" for key, value in line["terms"].items())
@@ -104,6 +105,12 @@ def _answers(folder: RunFolder) -> list[Section]:
         said = line["text"] if len(line["text"]) <= 2000 else line["text"][:2000] + " …"
         sections.append(Section(heading, [row.query, said, terms], f"row {row.ref}", picture))
     return sections
+
+
+def _enlarged(picture: RgbArray) -> RgbArray:
+    """Return a picture with every pixel repeated until it is large enough to be looked at."""
+    times = max(1, _LEAST // max(picture.shape[:2]))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _table(record: RunRecord, curves: Sequence[dict[str, Any]]) -> list[list[str]]:
