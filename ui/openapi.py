@@ -1,4 +1,4 @@
-"""The description of the routes (OpenAPI): FastAPI's own, with how every route refuses, and in which form.
+"""The description of the routes (OpenAPI): FastAPI's own, with what every route answers and how it refuses.
 
 FastAPI describes what a route takes, and a form of 422 that is not ours. A refusal's status follows from what a
 request can be refused for, so it is worked out from the operation, for every route that there is.
@@ -9,6 +9,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from whyseg.ui.answers import answer_schema
+from whyseg.ui.roles import PREFIX
 from whyseg.ui.sessions import OPEN
 
 FAILURE = {
@@ -43,7 +45,7 @@ PASSWORDS = ("/login", "/password")
 
 
 def describe(app: FastAPI, *, team: bool) -> None:
-    """Have an application describe its refusals as well; ``team`` says that it wants people to sign in."""
+    """Have an application describe its answers and refusals as well; ``team`` says that it wants people to sign in."""
     plain = app.openapi
 
     def described() -> dict[str, Any]:
@@ -67,6 +69,9 @@ def describe(app: FastAPI, *, team: bool) -> None:
 def _complete(operation: dict[str, Any], method: str, path: str, signed_in: bool) -> None:
     answers = operation["responses"]
     answers.pop("422", None)
+    plain = {"application/json": {"schema": answer_schema(method, path.removeprefix(PREFIX))}}
+    for status in answers:
+        answers[status]["content"] = plain
     for end, kinds in PICTURES.items():
         if path.endswith(end) and method == "get":
             answers["200"]["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}

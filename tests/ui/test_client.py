@@ -1,10 +1,12 @@
 """Every route is a method of the client, and every method is its route."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
@@ -18,6 +20,7 @@ from whyseg.schemas import Comment, Finding, Instance, Origin, Point, Query, Rea
 from whyseg.schemas.errors import ServerRefused, ServerUnreachable
 from whyseg.schemas.prompt import Box
 from whyseg.ui import roles
+from whyseg.ui.answers import ANSWERS, answer_schema
 
 SIZE = (30, 40)
 SIGNING = {("POST", "/login"), ("POST", "/logout")}  # of a team's server alone
@@ -40,9 +43,20 @@ def recorder(app: FastAPI) -> Recorder:
     return Recorder(app)
 
 
+def as_described(answer: httpx.Response) -> None:
+    """Fail when a route's answer is not what the description of the routes says of it."""
+    answer.read()
+    path, method = answer.request.url.path.removeprefix(roles.PREFIX), answer.request.method
+    if answer.is_success and answer.headers.get("content-type") == "application/json":
+        fitting = [key for key in ANSWERS if re.fullmatch(re.sub(r"{\w+}", "[^/]+", key), f"{method} {path}")]
+        key = min(fitting, key=lambda key: key.count("{"))  # "/gold/hand-out" before "/gold/{sample_id}"
+        jsonschema_rs.validate(answer_schema(*key.split(" ")), answer.json())
+
+
 @pytest.fixture
 def ours(app: FastAPI, recorder: Recorder) -> Iterator[Client]:
     with TestClient(app) as http, Client(http=http) as client:
+        http.event_hooks["response"].append(as_described)
         yield client
 
 

@@ -23,6 +23,8 @@ from tests.ui.team import signed_in
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Sample
+from whyseg.ui.answers import ANSWERS
+from whyseg.ui.roles import PREFIX
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 DESCRIPTION = "/api/v1/openapi.json"
@@ -118,5 +120,7 @@ def test_every_route_says_how_it_refuses(request: pytest.FixtureRequest, mode: s
         assert ("401" in refusals) >= (mode == "team" and path.startswith("/api/v1/") and "login" not in path)
         assert ("422" in refusals) == bool("requestBody" in operation or operation.get("parameters")), path
         assert ("404" in refusals) >= ("{" in path), (method, path)
+    ours = {f"{method.upper()} {path.removeprefix(PREFIX)}" for method, path in routes}
+    assert set(ANSWERS) - ours <= {"POST /login", "POST /logout"}  # those are a team's alone
     assert described["components"]["schemas"]["Failure"]["required"] == ["error", "message"]
     assert "HTTPValidationError" not in json.dumps(described)
