@@ -146,8 +146,8 @@ class _Handing:
         if original.sample.query is None:
             self.skipped.append(Skipped(sample_id=sample_id, user=None, reason="it has no question"))
             return
-        reasons = {name: knows(session, sample_id, name, self.store.clock()) for name in self.names}
-        able = [name for name in self.names if not reasons[name]]
+        reasons = who_knows(session, sample_id, self.store.clock())
+        able = [name for name in self.names if name not in reasons]
         lots = {name: (self.busy.get(name, 0), self.random.random()) for name in able}
         chosen = sorted(sorted(able, key=lots.__getitem__)[: self.each], key=self.names.index)
         for name in chosen:
@@ -156,8 +156,8 @@ class _Handing:
             self.busy[name] = self.busy.get(name, 0) + 1
             self.answers.append(answer)
         if self.each is None or len(chosen) < self.each:
-            told = [(name, reason) for name, reason in reasons.items() if reason]
-            self.skipped += [Skipped(sample_id=sample_id, user=name, reason=reason) for name, reason in told]
+            told = [name for name in self.names if name in reasons]
+            self.skipped += [Skipped(sample_id=sample_id, user=name, reason=reasons[name]) for name in told]
 
 
 def original_revision(session: Session, sample_id: str, kind: AnswerKind) -> Revision:
@@ -178,21 +178,19 @@ def original_revision(session: Session, sample_id: str, kind: AnswerKind) -> Rev
     return revision_of(found)
 
 
-def knows(session: Session, sample_id: str, user: str, at: datetime) -> str:
-    """Say why somebody cannot answer a sample blindly; empty when they can."""
-    answered = select(AnswerRow.sample_id).where(AnswerRow.original_id == sample_id, AnswerRow.user == user)
-    if session.scalar(answered) is not None:
-        return "was given it before"
-    worked = select(AuditRow.number).where(AuditRow.subject == sample_id, AuditRow.actor == user)
-    if session.scalar(worked.where(AuditRow.action.in_(WORK)).limit(1)) is not None:
-        return "has worked on it"
-    assignment = session.get(AssignmentRow, sample_id)
-    if assignment is not None and assignment.user == user:
-        return "is to work on it"
+def who_knows(session: Session, sample_id: str, at: datetime) -> dict[str, str]:
+    """Return who cannot answer a sample blindly, and why."""
+    found: dict[str, str] = {}
     lease = session.get(LeaseRow, sample_id)
-    if lease is not None and lease.holder == user and lease.expires_at > stamp(at):
-        return "is at it now"
-    return ""
+    if lease is not None and lease.expires_at > stamp(at):
+        found[lease.holder] = "is at it now"
+    assignment = session.get(AssignmentRow, sample_id)
+    if assignment is not None:
+        found[assignment.user] = "is to work on it"
+    worked = select(AuditRow.actor).where(AuditRow.subject == sample_id, AuditRow.action.in_(WORK)).distinct()
+    found |= dict.fromkeys(session.scalars(worked), "has worked on it")
+    answered = select(AnswerRow.user).where(AnswerRow.original_id == sample_id)
+    return found | dict.fromkeys(session.scalars(answered), "was given it before")
 
 
 def hand_out_one(session: Session, store: Store, original: Revision, user: str, kind: AnswerKind, by: str) -> Answer:

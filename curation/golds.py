@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
-from whyseg.curation.answers import hand_out_one, knows, original_revision
+from whyseg.curation.answers import hand_out_one, original_revision, who_knows
 from whyseg.curation.assignments import ordinary_sample
 from whyseg.curation.store import Store
 from whyseg.curation.tables import AnswerRow, AuditRow, GoldRow, SampleRow
@@ -82,7 +82,7 @@ def due_gold(session: Session, store: Store, user: str, every: int) -> str | Non
     if (session.scalar(submitted.where(AuditRow.number > last)) or 0) < every:
         return None
     for sample_id in _in_turn(session, user, {row.original_id for row, _ in rows}):
-        if not knows(session, sample_id, user, store.clock()):
+        if user not in who_knows(session, sample_id, store.clock()):
             original = original_revision(session, sample_id, "gold")
             return hand_out_one(session, store, original, user, "gold", ITSELF).sample_id
     return None
