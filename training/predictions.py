@@ -19,6 +19,7 @@ from whyseg.training.metrics import Prediction
 
 _OPTIONAL = ("boxes", "tokens", "text")
 _MOST_RUNS = 2**26
+_BLOCK = 2**16
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
@@ -104,8 +105,16 @@ class Journal:
         except BlockingIOError as error:
             self._file.close()
             raise UsageError(f"another process writes {path}") from error
-        self._file.seek(0)
-        self._file.truncate(self._file.read().rfind(b"\n") + 1)
+        end = self._file.seek(0, os.SEEK_END)
+        while end:  # back to the last line that is whole, whatever the file's size
+            start = max(0, end - _BLOCK)
+            self._file.seek(start)
+            found = self._file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        self._file.truncate(end)
         self._file.seek(0, os.SEEK_END)
 
     def add(self, line: str) -> None:

@@ -83,6 +83,16 @@ def test_a_line_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read == [one.model_copy(update={"text": one.text or None}) for one in several]
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"sample_id"', b"x" * 200_000])
+@pytest.mark.parametrize("whole", [b"", b'{"a": 1}\n', b'{"b": "' + b"y" * 150_000 + b'"}\n'])
+def test_a_journal_keeps_whole_lines_of_any_length(tmp_path: Path, whole: bytes, torn: bytes) -> None:
+    (tmp_path / "p.jsonl").write_bytes(whole + torn)
+    journal = Journal(tmp_path / "p.jsonl")
+    journal.add("{}")
+    journal.close()
+    assert (tmp_path / "p.jsonl").read_bytes() == whole + b"{}\n"
+
+
 def test_a_journal_drops_a_torn_last_line_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "p.jsonl"
     journal = Journal(path)
