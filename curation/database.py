@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
     NoSuchModuleError,
     OperationalError,
 )
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.expression import column, table
@@ -34,6 +35,8 @@ BUSY_SECONDS = 30
 IDLE_SECONDS = (
     5.0  # after which a server's connection is tried before it is used; each time would cost a tenth of a save
 )
+# A server for a team has as many at once in a busy moment, and a new one costs more than a save does.
+KEPT_CONNECTIONS, MORE_CONNECTIONS = 20, 44
 _REFUSED = {"42501", "25006"}  # PostgreSQL: insufficient privilege; read-only
 WRITER_LOCK = 0x77687973  # "whys": the advisory lock's number
 
@@ -44,7 +47,9 @@ class Database:
     def __init__(self, url: str | URL) -> None:
         try:
             self.sqlite = make_url(url).get_backend_name() == "sqlite"
-            self.engine: Engine = create_engine(url)
+            self.engine: Engine = create_engine(
+                url, pool_size=KEPT_CONNECTIONS, max_overflow=MORE_CONNECTIONS, pool_timeout=BUSY_SECONDS
+            )
         except (NoSuchModuleError, ArgumentError, ImportError, ValueError) as error:
             shown = str(url).split(":")[0]  # a URL may hold a password
             raise UsageError(f"no driver for the database {shown}: {error}") from error
@@ -144,6 +149,8 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(f"the database cannot be used now: {error.orig}") from error
+    except NoConnection as error:
+        raise StoreUnavailable("the database is busy: all connections to it have been in use for too long") from error
     except DataError as error:  # PostgreSQL's, of a text that holds U+0000
         raise InvalidRecord(f"the database cannot hold this: {error.orig}") from error
     except IntegrityError as error:

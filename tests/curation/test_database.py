@@ -168,6 +168,17 @@ def test_a_reader_sees_one_state_whatever_is_written_beside_it(url: str) -> None
     store.close()
 
 
+def test_more_at_once_than_there_are_connections_is_said_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"KEPT_CONNECTIONS": 1, "MORE_CONNECTIONS": 1, "BUSY_SECONDS": 0.1}.items():
+        monkeypatch.setattr(f"whyseg.curation.database.{name}", value)
+    with closing(Store(url)) as store:
+        with store.database.read() as one, store.database.read() as two:
+            assert [session.scalar(select(func.count()).select_from(RevisionRow)) for session in (one, two)] == [1, 1]
+            with pytest.raises(StoreUnavailable, match="all connections"):
+                store.stats()
+        assert store.stats().revisions == 1
+
+
 def migrate(url: str, _name: str, _times: int, errors: "multiprocessing.Queue[str]") -> None:
     try:
         Store(url).close()
