@@ -88,7 +88,7 @@ def evaluate(
         if gallery is not None:
             gallery.show(item, prediction, score)
         progress(len(scores))
-    answers.require_known()
+    answers.require_known(len(data.refused))
     if not scores:
         where = f" in split {split}" if split else ""
         raise UsageError(f"{data.name} holds no sample{where} that can be scored")

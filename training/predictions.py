@@ -153,9 +153,12 @@ class Answers:
                 return self.predictions[name]
         return None
 
-    def require_known(self) -> None:
-        """Raise ``UsageError`` when a prediction is for none of the samples that were asked about."""
+    def require_known(self, refused: int = 0) -> None:
+        """Raise ``UsageError`` when a prediction is for none of the samples that were asked about.
+
+        ``refused``: rows of the data that could not be read; as many predictions may be theirs.
+        """
         unknown = [name for name in self.predictions if name not in self._meant]
-        if unknown:
+        if len(unknown) > refused:
             shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
             raise UsageError(f"{self.name}: the data has no sample {shown}")

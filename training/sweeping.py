@@ -54,7 +54,7 @@ def sweep(
             total[2] += joined
         count += 1
         progress(count)
-    names.require_known()
+    names.require_known(len(data.refused))
     if not count:
         raise UsageError(f"{data.name} holds no sample that can be scored")
     rows = [

@@ -109,6 +109,15 @@ def test_a_prediction_for_no_sample_and_data_without_samples_are_wrong_use() -> 
         evaluate(Fixed(*FOUR), {}, STAR, split="test")
 
 
+def test_a_prediction_may_be_for_a_row_that_was_refused() -> None:
+    broken = (Refusal(file="row 9", reason="broken"),)
+    given = answers((FOUR[0], row("####······"))) | {"nine": Prediction(sample_id="nine")}
+    found, _ = evaluate(Fixed(FOUR[0], refused=broken), given, STAR)
+    assert (found.n, found.giou) == (1, 1.0)
+    with pytest.raises(UsageError, match="has no sample nine, ten"):
+        evaluate(Fixed(FOUR[0], refused=broken), given | {"ten": Prediction(sample_id="ten")}, STAR)
+
+
 def test_a_mask_of_another_size_stops_the_run() -> None:
     with pytest.raises(SizeMismatch):
         evaluate(Fixed(*FOUR), answers((FOUR[0], Mask.empty((3, 3)))), STAR)
