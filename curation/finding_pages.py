@@ -1,9 +1,9 @@
 """The list of findings as it is looked at: filtered, counted, a page at a time; and what people set aside."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
@@ -12,7 +12,7 @@ from whyseg.curation.queries import seen
 from whyseg.curation.store import Store
 from whyseg.curation.tables import FindingRow, ImageRow, SampleRow, SetAsideRow
 from whyseg.curation.times import stamp
-from whyseg.curation.visibility import Viewer
+from whyseg.curation.visibility import Viewer, hidden
 from whyseg.schemas import Finding, SetAside
 from whyseg.schemas.errors import NotFound
 from whyseg.schemas.record import Record
@@ -77,19 +77,21 @@ class Findings:
         self, wanted: FindingFilter, *, order: Order = "severity", offset: int = 0, limit: int = 50
     ) -> FindingPage:
         """Return a page: the worst first and among these the newest, or all the newest first."""
-        where = _conditions(wanted)
         newest = FindingRow.created_at.desc(), FindingRow.id
         by = newest if order == "newest" else (case(_RANK, value=FindingRow.severity, else_=3), *newest)
+        named = {name: value for name in ("kind", "severity") if (value := getattr(wanted, name)) is not None}
+        where, chosen = _conditions(wanted), [getattr(FindingRow, name) == value for name, value in named.items()]
         with self.store.database.read() as session:
-            found = selected().add_columns(FindingRow.sample_id, FindingRow.image_id).where(*where).order_by(*by)
-            rows = session.execute(found.offset(offset).limit(limit)).all()
+            # Only keys are sorted, all within an index; a page's texts are few.
+            keys = select(FindingRow.id).where(*where, *chosen).order_by(*by).offset(offset).limit(limit)
+            ids = list(session.scalars(keys))
+            rows = {row.id: row for row in session.execute(_columns().where(FindingRow.id.in_(ids)))}
+            counts = _counts(session, where)
             return FindingPage(
-                total=_count(session, where),
-                kinds=_counts(session, FindingRow.kind, _conditions(wanted.model_copy(update={"kind": None}))),
-                severities=_counts(
-                    session, FindingRow.severity, _conditions(wanted.model_copy(update={"severity": None}))
-                ),
-                findings=tuple(_listed(session, rows, wanted.viewer)),
+                total=sum(_summed(counts, "kind", named, named).values()),
+                kinds=_summed(counts, "kind", named, {"severity"}),
+                severities=_summed(counts, "severity", named, {"kind"}),
+                findings=tuple(_listed(session, [rows[key] for key in ids], wanted.viewer)),
             )
 
     def get(self, finding_id: str, viewer: Viewer | None = None) -> Listed:
@@ -130,8 +132,8 @@ class Findings:
 
 
 def _conditions(wanted: FindingFilter) -> list[ColumnElement[bool]]:
-    names = ("kind", "severity", "sample_id")
-    found = [getattr(FindingRow, name) == value for name in names if (value := getattr(wanted, name)) is not None]
+    """Return a filter as conditions, but for kind and severity."""
+    found = [FindingRow.sample_id == wanted.sample_id] if wanted.sample_id is not None else []
     if not wanted.gone:
         found.append(FindingRow.gone_at.is_(None))
     if not wanted.set_aside:
@@ -141,22 +143,33 @@ def _conditions(wanted: FindingFilter) -> list[ColumnElement[bool]]:
 
 def _seen(viewer: Viewer | None) -> list[ColumnElement[bool]]:
     """Return as conditions that a viewer's lists hold what a finding is about."""
-    samples = select(SampleRow.id).where(SampleRow.id == FindingRow.sample_id, *seen(viewer)).correlate(FindingRow)
-    return [or_(FindingRow.sample_id.is_(None), samples.exists())]
+    return [or_(FindingRow.sample_id.is_(None), FindingRow.sample_id.not_in(ids)) for ids in hidden(viewer)]
 
 
-def _count(session: Session, where: Sequence[ColumnElement[bool]]) -> int:
-    return session.scalar(select(func.count()).select_from(FindingRow).where(*where)) or 0
+def _columns() -> Select[*tuple[Any, ...]]:
+    return selected().add_columns(FindingRow.id, FindingRow.sample_id, FindingRow.image_id)
 
 
-def _counts(session: Session, column: Any, where: Sequence[ColumnElement[bool]]) -> dict[str, int]:
-    counted = select(column, func.count()).where(*where).group_by(column).order_by(column)
-    return dict(session.execute(counted).all())
+def _counts(session: Session, where: Sequence[ColumnElement[bool]]) -> list[dict[str, Any]]:
+    """Count the findings of each kind and severity."""
+    by = FindingRow.kind, FindingRow.severity
+    counted = select(*by, func.count().label("count")).where(*where).group_by(*by).order_by(*by)
+    return [dict(row) for row in session.execute(counted).mappings()]
+
+
+def _summed(
+    counts: Sequence[dict[str, Any]], by: str, named: Mapping[str, str], held: Collection[str]
+) -> dict[str, int]:
+    """Sum counts by kind or severity, over those that are as ``named`` says in what is ``held``."""
+    found: dict[str, int] = {}
+    for one in counts:
+        if all(one[name] == value for name, value in named.items() if name in held):
+            found[one[by]] = found.get(one[by], 0) + one["count"]
+    return found
 
 
 def _one(session: Session, finding_id: str, viewer: Viewer | None) -> Listed:
-    found = selected().add_columns(FindingRow.sample_id, FindingRow.image_id)
-    rows = session.execute(found.where(FindingRow.id == finding_id, *_seen(viewer))).all()
+    rows = session.execute(_columns().where(FindingRow.id == finding_id, *_seen(viewer))).all()
     if not rows:
         raise NotFound("finding", finding_id)
     return _listed(session, rows, viewer)[0]

@@ -90,7 +90,7 @@ class FindingRow(Base):
     gone_at: Mapped[str | None]  # when a check no longer found it
     severity: Mapped[str]
     says: Mapped[str]  # the hash of message and evidence
-    __table_args__ = (Index("findings_newest", "created_at", "id"),)
+    __table_args__ = (Index("findings_listed", "gone_at", "created_at", "id", "severity", "kind", "sample_id", "says"),)
 
 
 class SetAsideRow(Base):

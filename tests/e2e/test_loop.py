@@ -14,7 +14,7 @@ from tests.e2e.test_review import click_pixel
 from tests.e2e.test_team import sign_in
 from tests.ui.process import ServerProcess
 from tests.ui.team import PASSWORD, add_people
-from whyseg import Client
+from whyseg.client import Client
 from whyseg.curation.demo import PHOTOS, bring
 from whyseg.curation.workspace import Workspace
 

@@ -15,7 +15,8 @@ def upgrade() -> None:
     op.add_column("findings", sa.Column("severity", sa.String(), nullable=False, server_default="warning"))
     op.add_column("findings", sa.Column("says", sa.String(), nullable=False, server_default=""))
     _fill(op.get_bind())
-    op.create_index("findings_newest", "findings", ["created_at", "id"])
+    listed = ["gone_at", "created_at", "id", "severity", "kind", "sample_id", "says"]
+    op.create_index("findings_listed", "findings", listed)
     op.create_table(
         "set_aside",
         sa.Column("finding_id", sa.String(), sa.ForeignKey("findings.id"), primary_key=True),
