@@ -8,7 +8,7 @@ from whyseg.curation.blobs import write_atomically
 from whyseg.curation.reading import Data, Item
 from whyseg.curation.sources import Refusal
 from whyseg.schemas import Record, Sample, Split
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import InvalidRecord, RefusedInput, UsageError
 from whyseg.training.bootstrap import Interval, figures, intervals
 from whyseg.training.gallery import Gallery
 from whyseg.training.metrics import Prediction, Score, score_answer
@@ -147,3 +147,24 @@ def keep(folder: Path, evaluation: Evaluation, scores: Sequence[Score], page: st
     write_atomically(folder / SCORES, lines.encode())
     write_atomically(folder / REPORT, page.encode())
     write_atomically(folder / RESULTS, json.dumps(evaluation.plain(), ensure_ascii=False, indent=2).encode() + b"\n")
+
+
+def kept(folder: Path, protocol: Protocol) -> list[Score]:
+    """Return the numbers of every sample that `keep` has written to a folder.
+
+    Raises ``UsageError`` for a folder without them and for those of another protocol, ``RefusedInput`` for broken ones.
+    """
+    try:
+        found = json.loads((folder / RESULTS).read_bytes())
+        lines = (folder / SCORES).read_text().splitlines()
+    except OSError as error:
+        raise UsageError(f"{folder} holds no results of whyseg evaluate: {error.strerror}") from error
+    except ValueError as error:
+        raise RefusedInput(RESULTS, f"it is broken: {error}") from error
+    name = found.get("protocol") if isinstance(found, dict) else None
+    if name != protocol.name:
+        raise UsageError(f"{folder} was scored by protocol {name}, this is {protocol.name}: the two do not compare")
+    try:
+        return [Score.parse(line) for line in lines]
+    except InvalidRecord as error:
+        raise RefusedInput(SCORES, str(error)) from error

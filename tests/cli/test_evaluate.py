@@ -63,6 +63,20 @@ def test_two_files_of_answers_are_compared(folder: Path) -> None:
     assert "3 samples better, 0 worse, 1 equal" in run(*words)
 
 
+def test_a_run_is_compared_with_what_another_one_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(folder / "set", "--predictions", folder / "half.jsonl", "--protocol", "star", "--out", tmp_path / "half")
+    words = (folder / "set", "--predictions", folder / "whole.jsonl", "--against", tmp_path / "half")
+    out = json.loads(run(*words, "--json", "--protocol", "star"))
+    assert (out["comparison"]["giou"], out["comparison"]["better"], out["comparison"]["n"]) == (0.75, 3, 4)
+    code, said = fails(monkeypatch, capsys, *words)
+    assert (code, "was scored by protocol star, this is lisa" in said) == (2, True)
+    (tmp_path / "half" / "samples.jsonl").write_text("{}\n")
+    assert fails(monkeypatch, capsys, *words, "--protocol", "star")[0] == 1
+    assert fails(monkeypatch, capsys, *words[:3], "--against", tmp_path)[0] == 2
+
+
 def test_the_table_is_for_people(folder: Path) -> None:
     text = run(folder / "set", "--predictions", folder / "half.jsonl", "--protocol", "star")
     assert "4 samples, protocol star, 0 without a readable answer" in text

@@ -110,7 +110,7 @@ def test_a_served_policy_that_answers_rightly_scores_well(tmp_path: Path) -> Non
     with serving(answer) as chat:
         out = json.loads(run(*words, "--endpoint", chat.url))
     assert (out["n"], out["failed"], len(chat.bodies)) == (6, 0, 6)
-    assert out["giou"] > 0.8  # the packaged test model's masks of right boxes and points
+    assert out["giou"] > 0.6  # the packaged test model's masks of right boxes and points
     assert out["mean_tokens"] is None
 
 

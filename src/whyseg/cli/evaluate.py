@@ -59,7 +59,7 @@ def word(metavar: str, text: str) -> Any:
 
 PredictionsOption = Annotated[Path | None, _file("Answers to score, a JSON line a sample.")]
 CandidatesOption = Annotated[Path | None, _file("Candidates to vote on, a JSON line a sample.")]
-AgainstOption = Annotated[Path | None, _file("Other answers to compare with, sample by sample.")]
+AgainstOption = Annotated[Path | None, _file("Other answers, or the --out of another run, to compare with.")]
 SweepOption = Annotated[bool, typer.Option("--sweep", help="Score several answers with StAR's grid of settings.")]
 OutOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where results and the report are kept.", show_default=False)
@@ -190,25 +190,26 @@ def score(
     from whyseg.training.bootstrap import compare
     from whyseg.training.candidates import CandidateFile, Voted
     from whyseg.training.evaluate import evaluate as run
-    from whyseg.training.evaluate import keep
+    from whyseg.training.evaluate import keep, kept
     from whyseg.training.gallery import Gallery, page
     from whyseg.training.predictions import read_predictions
 
     answers: Mapping[str, Prediction] = {}
     rows: list[Swept] = []
     name = (predictions or candidates or Path()).name
-    others = None if against is None else read_predictions(against)
+    before = None if against is None or not against.is_dir() else kept(against, rules)
+    others = None if against is None or before is not None else read_predictions(against)
     if predictions is not None:
         answers = read_predictions(predictions)
     elif candidates is not None:
         answers = Voted(CandidateFile(candidates), settings)
         rows = _swept(data, answers.candidates, rules, split, name) if sweep else []
-    gallery, comparison = None if out is None else Gallery(), None
+    gallery = None if out is None else Gallery()
     with counting("scoring") as progress:
         found, scores = run(data, answers, rules, name=name, split=split, gallery=gallery, progress=progress)
         if others is not None and against is not None:
             _, before = run(data, others, rules, name=against.name, split=split, progress=progress)
-            comparison = compare(before, scores)
+    comparison = None if before is None else compare(before, scores)
     if out is not None and gallery is not None:
         keep(out, found, scores, page(found, gallery))
     return found, comparison, rows
