@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
 from whyseg.curation.answers import hand_out_one, original_revision, who_knows
-from whyseg.curation.assignments import ordinary_sample
+from whyseg.curation.assignments import assign_one, ordinary_sample
 from whyseg.curation.store import Store
 from whyseg.curation.tables import AnswerRow, AuditRow, GoldRow, SampleRow
 from whyseg.curation.times import stamp
@@ -84,7 +84,9 @@ def due_gold(session: Session, store: Store, user: str, every: int) -> str | Non
     for sample_id in _in_turn(session, user, {row.original_id for row, _ in rows}):
         if user not in who_knows(session, sample_id, store.clock()):
             original = original_revision(session, sample_id, "gold")
-            return hand_out_one(session, store, original, user, "gold", ITSELF).sample_id
+            answer = hand_out_one(session, store, original, user, "gold", ITSELF)
+            assign_one(session, store, answer.sample_id, user, ITSELF)  # as those are that a curator hands out
+            return answer.sample_id
     return None
 
 

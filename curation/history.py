@@ -15,7 +15,7 @@ from whyseg.schemas.revision import Comment, Reason, Review
 
 _PARTS = {"mask": "mask", "label": "label", "prompt": "prompts", "outline": "outline", "origin": "origin"}
 _NAMES = {"ignore": "ignore region", "reasoning_type": "type"}
-_UNTOLD = {"hand_out", "mark_gold", "unmark_gold", "adopt"}
+_UNTOLD = {"hand_out", "mark_gold", "unmark_gold", "adopt", "assign"}
 _UNSAID = {"id", "image_id", "size", "source", "source_record", "instances", "query"}
 
 

@@ -172,6 +172,8 @@ class Store:
                 raise InvalidRecord(
                     f"the change is about another sample: expected {expected}, got {sample.id} of {sample.size}"
                 )
+            if (sample.split, sample.source_name) != (head.sample.split, head.sample.source_name):
+                raise InvalidRecord(f"sample {sample_id}: split and source_name are its source's, and stay as they are")
             if sample == head.sample:
                 return Head(revision=head, state=State(row.state))
             require_open(session, row, "change it")

@@ -253,7 +253,7 @@ def test_every_so_many_submissions_next_is_a_gold_item(store: Store, clock: Cloc
     assert drawn
     answer = Answers(store).get(drawn)
     assert (answer.original_id, answer.user, answer.kind, answer.by) == (complete(0).id, "ben", "gold", "whyseg")
-    assert Assignments(store).of([drawn]) == {}  # as any other sample that is nobody's
+    assert Assignments(store).of([drawn]) == {drawn: "ben"}  # as those that a curator hands out
     assert offered("ben") == drawn  # while it is open there is no other
     fill_in(store, answer)
     assert offered("ben") is None  # and there is none that ben has not had

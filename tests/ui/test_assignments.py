@@ -163,7 +163,7 @@ def test_what_an_answer_shows_is_what_a_draft_shows(people: dict[str, TestClient
         assert masked(path, overlap) == masked(path, gold) == masked(path, ordinary)
     begun = [ann.get(f"/api/v1/samples/{key}/history").json()["history"] for key in (overlap, gold, ordinary)]
     assert [[event["action"] for event in events] for events in begun] == [
-        ["assign", "add_sample"], ["assign", "add_sample"], ["assign", "revise", "add_sample"],
+        ["add_sample"], ["add_sample"], ["revise", "add_sample"],
     ]  # fmt: skip
     assert [events[-1]["by"] for events in begun] == ["ann", "abe", "abe"]  # who brought the originals
     assert begun[0][-1]["entry"] < begun[1][-1]["entry"]  # and when
@@ -301,6 +301,16 @@ def test_every_so_many_submissions_next_is_a_gold_item_as_the_settings_say(
         assert [(one["sample_id"], one["user"], one["kind"]) for one in listed[1:]] == [
             (lease["sample_id"], "ann", "gold")
         ]
+        # What a curator handed out is ann's by assignment; so is this, and its history names nobody who gave it.
+        other = people["abe"].post("/api/v1/samples", json={"image_id": image}).json()
+        save(people["abe"], other["sample"]["id"], edited(other["sample"], query={"text": "what is red?"}))
+        (overlap,) = hand_out(people, other["sample"]["id"], "ann")
+        assert {one["id"] for one in ann.get("/api/v1/samples?assigned=ann").json()["samples"]} == {
+            overlap, lease["sample_id"],
+        }  # fmt: skip
+        for key, brought in ((overlap, "abe"), (lease["sample_id"], "ann")):
+            events = ann.get(f"/api/v1/samples/{key}/history").json()["history"]
+            assert [(event["action"], event["by"]) for event in events] == [("add_sample", brought)]
 
 
 def test_who_drafts_for_an_answer_learns_nothing_of_the_original(people: dict[str, TestClient], asked: str) -> None:

@@ -40,6 +40,12 @@ def test_a_decision_repeated_after_a_lost_reply_is_the_same(client: TestClient, 
     assert len(client.get(f"/api/v1/samples/{submitted['id']}/reviews").json()["reviews"]) == 1
 
 
+def test_another_decision_under_a_name_that_was_used_is_refused(client: TestClient, submitted: Any) -> None:
+    decide(client, submitted, "accept", id="d1")
+    answer = decide(client, submitted, "reject", id="d1", reasons=["other"])
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_record")
+
+
 def test_a_second_decision_is_refused(client: TestClient, submitted: Any) -> None:
     decide(client, submitted, "accept")
     answer = decide(client, submitted, "reject", reasons=["other"])

@@ -81,6 +81,16 @@ def test_an_edit_on_another_samples_revision_cannot_be_merged(
     assert (answer.status_code, answer.json()["merged"]) == (409, None)
 
 
+@pytest.mark.parametrize("change", [{"split": "test"}, {"source_name": "elsewhere"}])
+def test_what_the_source_said_of_a_sample_is_no_annotators_to_change(
+    client: TestClient, shown: Any, change: dict[str, str]
+) -> None:
+    """A release follows ``split``: whoever could write it would move a picture to the test side."""
+    answer = put(client, {**shown["sample"], **change}, shown["revision"])
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_record")
+    assert client.get(f"/api/v1/samples/{shown['sample']['id']}").json()["revision"] == shown["revision"]
+
+
 def test_an_edit_about_another_sample_is_refused(client: TestClient, workspace: Workspace, shown: Any) -> None:
     other = add_picture(workspace, encoded(pixels(seed=5)), "other.png")
     body = {"edit": "e", "parent": shown["revision"], "sample": shown["sample"]}

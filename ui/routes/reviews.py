@@ -11,7 +11,7 @@ from whyseg.curation.history import history
 from whyseg.curation.times import now
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Comment, Head, Reason, Review
-from whyseg.schemas.errors import NotFound
+from whyseg.schemas.errors import InvalidRecord, NotFound
 from whyseg.ui.roles import Verb, Who, may
 from whyseg.ui.routes.strict import StrictRoute
 
@@ -52,7 +52,9 @@ class ReviewRoutes:
 
     def review(self, sample_id: str, body: Decision, who: Who) -> JSONResponse:
         """Accept or reject a submitted revision; the same decision again changes nothing."""
-        if any(review.id == body.id for review in self.store.reviews(sample_id)):
+        if done := next((review for review in self.store.reviews(sample_id) if review.id == body.id), None):
+            if (done.reviewer, done.revision_id, done.decision) != (who.name, body.revision, body.decision):
+                raise InvalidRecord(f"decision {body.id} of sample {sample_id} was another one, or another reviewer's")
             return JSONResponse(_summary(self.store.head(sample_id)))
         review = Review.parse(
             {
