@@ -126,7 +126,7 @@ def caption(given: Given) -> str:
 def summary(report: AgreementReport) -> str:
     """Return the report's counts as a line."""
     items = f"{report.items} sample{'s' * (report.items != 1)} that two or more people answered"
-    parts = [items, f"{report.pairs} pairs of answers", f"{report.open} still open"]
+    parts = [items, f"{report.pairs} pair{'s' * (report.pairs != 1)} of answers", f"{report.open} still open"]
     return " · ".join(parts + [f"{report.reworded} left out: the question was reworded"] * bool(report.reworded))
 
 

@@ -20,7 +20,7 @@ def test_the_report_is_printed_and_as_json_it_is_the_record(tmp_path: Path) -> N
     assert done.exit_code == 0
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     # 0.5, 0 and 0.2: see tests/curation/test_overlaps.py.
-    assert lines[:2] == ["1 samples that two or more people answered, 3 pairs of answers", ""]
+    assert lines[:2] == ["samples that two or more people answered: 1; pairs of answers: 3", ""]
     assert lines[2] == "masks: IoU 0.233"
     assert "depth: alpha – (all answers are equal: no disagreement can be expected by chance)" in lines
     assert "ben – cat: 0.200, 0.200, 1" in lines

@@ -88,7 +88,7 @@ def test_a_sample_is_handed_out_answered_twice_compared_and_adopted(
     iou = first.iou(second)
     assert iou == pytest.approx(0.243, abs=0.005)
     expect(page.locator(field(page, "ws-agree-summary"))).to_have_value(
-        "1 sample that two or more people answered · 1 pairs of answers · 0 still open"
+        "1 sample that two or more people answered · 1 pair of answers · 0 still open"
     )
     expect(page.locator("#ws-agree-figures")).to_contain_text(f"{iou:.3f}")
     items = page.locator("#ws-agree-items")

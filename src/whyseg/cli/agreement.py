@@ -32,11 +32,11 @@ def agreement(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> No
 
 
 def _over_all(report: "AgreementReport") -> Iterator[str]:
-    yield f"{report.items} samples that two or more people answered, {report.pairs} pairs of answers"
+    yield f"samples that two or more people answered: {report.items}; pairs of answers: {report.pairs}"
     if report.open:
-        yield f"{report.open} answers are still open"
+        yield f"answers that are still open: {report.open}"
     if report.reworded:
-        yield f"{report.reworded} answers are left out: their question was reworded"
+        yield f"answers that are left out, since their question was reworded: {report.reworded}"
     yield ""
     named = {
         "masks: IoU": report.iou,
