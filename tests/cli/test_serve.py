@@ -62,6 +62,7 @@ def test_a_team_is_served_under_the_names_it_was_given(tmp_path: Path) -> None:
             assert client.get("/app/config").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_drafter_that_never_answers_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
     go = threading.Event()
 

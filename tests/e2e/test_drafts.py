@@ -87,6 +87,7 @@ def test_why_there_is_no_draft_is_said(desk: Desk, server: Server) -> None:
     expect(page.locator(".ws-drafts .ws-note")).to_contain_text("instance 1 lacks a label")
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_slow_or_fails_is_said_and_stops_nobody(
     browser: Browser, server: Server, tmp_path: Path
 ) -> None:
