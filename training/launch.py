@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,9 +46,8 @@ def start(
 
     ``policy``: a model to start from instead of the preset's own, a folder or a Hub id; ``continues``: the run whose
     policy it goes on from, wanted by a second stage. ``segmenter``: whose masks are rewarded, by default SAM 2.1 large,
-    for the world the packaged test model. ``updates``: how many optimiser updates instead of the preset's.
-    ``progress`` hears updates done, their number and the mean reward. Raises ``UsageError`` for what does not fit
-    together, before anything is trained.
+    for the world the packaged test model. ``updates``: how many instead of the preset's. ``progress`` hears updates
+    done, their number and the mean reward. Raises ``UsageError`` for what does not fit together.
     """
     machine = fitted(preset, machine.model_copy(update={"processes": processes()}))
     arguments(preset, machine, out, updates=1, save_every=1)  # says what does not divide
@@ -57,32 +56,35 @@ def start(
         segmenter = "tiny-test" if preset.policy.model in WORLD else _SEGMENTER
     masks = _masks(segmenter, segmenter_device) if segmenter and preset.reward.needs_masks else None
     folder = RunFolder.new(out) if is_main() else RunFolder(out)
-    with _first(), _undone(folder):
-        begun = given or _untrained(preset, folder, preset.grpo.seed if seed is None else seed)
-        told("reading the data")
-        release = _release_hash(data)
-        found = rows_of.prepare(data, preset, folder.data, split=split, release=release, tokens=_tokens(preset, begun))
-        if given is None:
-            begun = _warmed(preset, folder, preset.grpo.seed if seed is None else seed, told)
-    length = plan(preset, len(found.rows), updates=updates)
-    record = RunRecord(
-        preset=preset,
-        data=found.facts,
-        machine=machine,
-        plan=length,
-        start=begun,
-        segmenter=segmenter if masks else None,
-        segmenter_device=segmenter_device,
-        save_every=save_every or max(1, min(50, length.updates // 4)),
-        seed=preset.grpo.seed if seed is None else seed,
-        versions=versions(),
-        commit=commit(),
-        host=_host(),
-        created_at=now(),
-    )
-    if is_main():
-        folder.write(record)
-    return _run(folder, record, found, masks, None, told, progress)
+    with closing(folder):
+        with _first(), _undone(folder):
+            begun = given or _untrained(preset, folder, preset.grpo.seed if seed is None else seed)
+            told("reading the data")
+            release = _release_hash(data)
+            found = rows_of.prepare(
+                data, preset, folder.data, split=split, release=release, tokens=_tokens(preset, begun)
+            )
+            if given is None:
+                begun = _warmed(preset, folder, preset.grpo.seed if seed is None else seed, told)
+        length = plan(preset, len(found.rows), updates=updates)
+        record = RunRecord(
+            preset=preset,
+            data=found.facts,
+            machine=machine,
+            plan=length,
+            start=begun,
+            segmenter=segmenter if masks else None,
+            segmenter_device=segmenter_device,
+            save_every=save_every or max(1, min(50, length.updates // 4)),
+            seed=preset.grpo.seed if seed is None else seed,
+            versions=versions(),
+            commit=commit(),
+            host=_host(),
+            created_at=now(),
+        )
+        if is_main():
+            folder.write(record)
+        return _run(folder, record, found, masks, None, told, progress)
 
 
 def resume(
@@ -93,13 +95,20 @@ def resume(
 ) -> RunRecord:
     """Go on with a run that was cut off, from its last whole checkpoint; a finished run is returned as it is.
 
-    Raises ``UsageError`` when the folder holds no run.
+    Raises ``UsageError`` when the folder holds no run, or one that another process is at work on.
     """
     folder = RunFolder.of(path)
     record = folder.read()
     if record.state == "done":
         told("the run is finished")
         return record
+    if is_main():
+        folder.claim()
+    with closing(folder):
+        return _gone_on(folder, record, told, progress)
+
+
+def _gone_on(folder: RunFolder, record: RunRecord, told: Told, progress: Progress) -> RunRecord:
     found = rows_of.load(folder.data)
     masks = _masks(record.segmenter, record.segmenter_device) if record.segmenter else None
     checkpoint = folder.checkpoint()
@@ -126,7 +135,7 @@ def _run(
 
     told(f"training: {record.plan.updates} updates on {len(found.rows)} rows")
     with engine.quiet():
-        trainer = engine.build(folder, record, found, masks, progress)
+        trainer = engine.build(folder, record, found, masks, checkpoint, progress)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         engine.save(trainer, folder, record)
     record = record.model_copy(update={"state": "done", "finished_at": now()})

@@ -12,6 +12,7 @@ A run that was cut off goes on from its last complete checkpoint: lines beyond i
 and the order of the rows are those that the run would have had.
 """
 
+import fcntl
 import json
 import os
 import platform
@@ -33,6 +34,8 @@ from whyseg.training.presets import Preset
 from whyseg.training.settings import Machine, Plan
 
 RECORD, CURVES, SAMPLES, WHOLE = "run.json", "curves.jsonl", "samples.jsonl", "complete"
+LOCK = ".lock"
+BEGUN = {LOCK, "data", "untrained", "start"}  # all that is there before a run trains
 PACKAGES = ("whyseg", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy")
 
 
@@ -76,23 +79,27 @@ class RunFolder:
         self.data, self.policy = path / "data", path / "policy"
         self.start, self.untrained = path / "start", path / "untrained"  # the world's policy before this run
         self.checkpoints, self.curves, self.samples = path / "checkpoints", path / CURVES, path / SAMPLES
+        self._claim: int | None = None
 
     @classmethod
     def new(cls, path: Path) -> "RunFolder":
-        """Return the folder of a new run; raises ``UsageError`` where something lies already.
+        """Return the claimed folder of a new run; raises ``UsageError`` where something lies already.
 
         What a run left that was killed before it began to train is no obstacle, and is removed.
         """
-        begun = {"data", "untrained", "start"}
-        if path.is_dir() and {entry.name for entry in path.iterdir()} <= begun:
-            for entry in path.iterdir():
-                shutil.rmtree(entry)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            if (path / RECORD).exists():
-                raise UsageError(f"{path} holds a run already; --resume {path} goes on with it")
-            raise UsageError(f"{path} is there already and holds something else; give a new or empty folder")
+        _require_free(path)
         path.mkdir(parents=True, exist_ok=True)
-        return cls(path)
+        folder = cls(path)
+        folder.claim()
+        try:
+            _require_free(path)  # whoever had the claim until now may have begun to train
+            for entry in path.iterdir():
+                if entry.name != LOCK:
+                    shutil.rmtree(entry)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
 
     @classmethod
     def of(cls, path: Path) -> "RunFolder":
@@ -100,6 +107,22 @@ class RunFolder:
         if not (path / RECORD).is_file():
             raise UsageError(f"{path} holds no run (no {RECORD} there)")
         return cls(path)
+
+    def claim(self) -> None:
+        """Keep other processes from this run until `close`, or the end of this one; raises ``UsageError``."""
+        handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise UsageError(f"another process is at work on {self.path}") from None
+        self._claim = handle
+
+    def close(self) -> None:
+        """Give up the claim, if there is one."""
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
 
     def read(self) -> RunRecord:
         """Return the record."""
@@ -119,6 +142,13 @@ class RunFolder:
         for path, last in ((self.curves, update), (self.samples, update - 1)):
             kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines(path) if line["update"] <= last]
             write_atomically(path, "".join(kept).encode())
+
+
+def _require_free(path: Path) -> None:
+    if (path / RECORD).exists():
+        raise UsageError(f"{path} holds a run already; --resume {path} goes on with it")
+    if path.exists() and not (path.is_dir() and {entry.name for entry in path.iterdir()} <= BEGUN):
+        raise UsageError(f"{path} is there already and holds something else; give a new or empty folder")
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -64,9 +64,14 @@ class Shower:
 
 
 def build(
-    folder: RunFolder, record: RunRecord, data: TrainData, masks: Masks | None, progress: Progress
+    folder: RunFolder,
+    record: RunRecord,
+    data: TrainData,
+    masks: Masks | None,
+    checkpoint: Path | None,
+    progress: Progress,
 ) -> RestTrainer:
-    """Return the trainer of a run, ready to start or to go on."""
+    """Return the trainer of a run, ready to start, or to go on from a checkpoint."""
     preset, machine = record.preset, record.machine
     processor = load_processor(record.start.base)
     scorer = Scorer(preset, data, masks, Shower(folder, record.plan.updates))
@@ -76,7 +81,7 @@ def build(
     plain["generation_kwargs"] = (
         {"suppress_tokens": unwanted} if machine.vllm == "off" else {"logit_bias": dict.fromkeys(unwanted, -100.0)}
     )
-    network, adapters = _network(record)
+    network, adapters = _network(record, checkpoint)
     trainer = RestTrainer(
         model=network,
         processing_class=processor,
@@ -110,9 +115,15 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _network(record: RunRecord) -> tuple[Any, LoraConfig | None]:
+def _network(record: RunRecord, checkpoint: Path | None) -> tuple[Any, LoraConfig | None]:
     """Return the model to train, and the adapters that it is still to get."""
     lora, start = record.preset.lora, record.start
+    if checkpoint is not None and (checkpoint / "config.json").exists():
+        # A whole model. Trainer would load it by the names of its file, which for Qwen2.5-VL are not those of the model
+        # in memory, and pass over in silence what it does not find.
+        network = load_network(str(checkpoint), half=False)
+        network.config.name_or_path = start.base  # what the reference model is loaded from
+        return network, None
     network = load_network(start.base, half=record.machine.cuda and lora is not None)
     if start.adapters is not None:
         return PeftModel.from_pretrained(network, start.adapters, is_trainable=True), None
