@@ -43,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", action="store_true", help="workspaces have their records on a PostgreSQL server")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--postgres"):
+        # Of a workspace that a test leaves open; SQLite's connections end without a word.
+        config.addinivalue_line("filterwarnings", "ignore:<psycopg.Connection object:ResourceWarning")
+
+
 @pytest.fixture(scope="session")
 def postgres_socket() -> Iterator[Path]:
     with cluster(postgres()) as socket:

@@ -14,6 +14,8 @@ from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Query
 from whyseg.schemas.errors import NotFound, RefusedArchive, UsageError
 
+pytestmark = pytest.mark.sqlite  # a server has its own tools
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:

@@ -60,7 +60,10 @@ def test_an_untouched_workspace_agrees(path: Path) -> None:
         ("UPDATE revisions SET author = 'eve' WHERE number = 2", "its hash does not fit"),
         ("UPDATE revisions SET parent = 'sha256:0' WHERE number = 2", "does not follow the revision before it"),
         ("UPDATE revisions SET body = '{' WHERE number = 2", "cannot be read"),
-        ("UPDATE samples SET head = (SELECT id FROM revisions WHERE number = 1)", "does not point to its newest"),
+        (
+            "UPDATE samples SET head = (SELECT id FROM revisions WHERE number = 1 LIMIT 1)",
+            "does not point to its newest",
+        ),
         ("UPDATE samples SET state = 'accepted'", "is accepted, but the audit log says"),
         ("UPDATE samples SET query = 'other'", "differs from its newest revision: query"),
         ("UPDATE audit SET actor = 'eve' WHERE number = 3", "audit entry 3: was changed"),
