@@ -31,6 +31,8 @@ MATRIX = f"""{MODULE}.then(page => page.mountCoverage(element, {{
 SHOW_MATRIX = f"async () => (await {MODULE}).showCoverage()"
 PICKED = f"async () => (await {MODULE}).picked()"
 OPEN = f"async id => {{ if (id) await (await {MODULE}).open(id); }}"
+FIRST_STRONG, POP = "\u2068", "\u2069"  # Unicode's isolation of a part of a line
+CLOSING = dict.fromkeys([0x2066, 0x2067, 0x2068, 0x2069])  # what could end the isolation before its end
 NOTHING: dict[str, Any] = {"fields": [], "number": 1, "ids": []}
 # A page of the list stays in the browser; an event of this page neither waits in Gradio's queue nor shows its spinner.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -85,7 +87,16 @@ def listing(store: Store, chosen: SampleFilter, order: Any, number: int, base: s
 def caption(sample: SampleSummary) -> str:
     """Return the line below a sample's picture."""
     target = "no target" if sample.no_target else f"{sample.instances} instance{'s' * (sample.instances != 1)}"
-    return f"{sample.query or sample.file_name} · {sample.state.value} · {target}"
+    return f"{isolated(sample.query or sample.file_name)} · {sample.state.value} · {target}"
+
+
+def isolated(text: str) -> str:
+    """Return a user's text so that none of its marks for writing from right to left reach what stands beside it.
+
+    >>> isolated("a cup"), len(isolated("כוס"))
+    ('a cup', 5)
+    """
+    return text if text.isascii() else f"{FIRST_STRONG}{text.translate(CLOSING)}{POP}"
 
 
 def row(sample: SampleSummary) -> list[str]:

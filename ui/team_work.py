@@ -19,7 +19,7 @@ from whyseg.curation.workspace import Workspace
 from whyseg.schemas import State
 from whyseg.schemas.errors import UsageError, WhysegError
 from whyseg.schemas.sample import MAX_DEPTH
-from whyseg.ui.browse import ANY, NOTHING, QUIET, page_number, wanted
+from whyseg.ui.browse import ANY, NOTHING, QUIET, isolated, page_number, wanted
 from whyseg.ui.roles import Member, Verb, member, require
 
 PAGE_SIZE = 24
@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
 def line(sample: SampleSummary, user: str | None, gold: bool) -> str:
     """Return a sample as a line of the list."""
-    parts = [sample.query or "no question", sample.file_name, sample.state.value]
+    parts = [isolated(sample.query or "no question"), isolated(sample.file_name), sample.state.value]
     return " · ".join(parts + ([f"→ {user}"] if user else []) + (["gold"] if gold else []))
 
 
@@ -134,7 +134,8 @@ class WorkSection:
             require(member(request.request), Verb.ASSIGN)
             step = -1 if event.target is self.back else 1 if event.target is self.next else 0
             found = self.find(_wanted(*fields), page_number(fields, shown, step))
-            active = [user for user in self.users.list() if not user.disabled]
+            users = self.users.list()
+            active = [user for user in users if not user.disabled]
             busy = self.assignments.load()
         except WhysegError as error:
             return [gr.skip(), str(error), gr.skip(), gr.skip(), gr.skip()]
@@ -145,7 +146,8 @@ class WorkSection:
             gr.CheckboxGroup(found.choices) if ids == shown["ids"] else gr.CheckboxGroup(found.choices, value=[]),
             found.summary,
             gr.CheckboxGroup(labels) if set(people or []) <= set(names) else gr.CheckboxGroup(labels, value=[]),
-            gr.Dropdown([(ANY, ANY), (NOBODY, ""), *((name, name) for name in names)]),
+            # Those who are kept out too: what is theirs is offered to nobody until it is taken back.
+            gr.Dropdown([(ANY, ANY), (NOBODY, ""), *((user.name, user.name) for user in users)]),
             {"fields": fields, "number": found.number, "ids": ids},
         ]
 

@@ -109,6 +109,15 @@ def test_a_lost_lease_is_taken_up_again_and_nothing_is_lost(arrive: Callable[...
     assert ann.saved()["number"] > before
 
 
+@pytest.mark.parametrize(("name", "decides"), [("abe", False), ("rea", True)])
+def test_who_may_not_decide_is_shown_no_buttons_for_it(arrive: Callable[..., Desk], name: str, decides: bool) -> None:
+    page = arrive(name).page
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator(".ws-review.ws-looking")).to_have_count(0 if decides else 1)
+    for part in ("[data-act=accept]", "[data-act=reject]", ".ws-reasons"):
+        expect(page.locator(f".ws-review {part}")).to_be_visible(visible=decides)
+
+
 def test_a_name_is_shown_as_text(arrive: Callable[..., Desk]) -> None:
     desk = arrive(HOSTILE)
     expect(desk.page.locator(".ws-user")).to_have_text(HOSTILE)

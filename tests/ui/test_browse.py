@@ -85,3 +85,10 @@ def test_what_is_picked_is_the_sample_in_that_place() -> None:
     assert browse.picked(["a", "b"], [0, 4]) == "a"  # row and column of the table
     assert browse.picked(["a", "b"], 2) == ""  # the list has become shorter
     assert browse.picked([], None) == ""
+
+
+def test_a_text_that_turns_the_line_around_stays_by_itself() -> None:
+    """After U+202E everything is shown from right to left: "draft" would be read as something else."""
+    assert browse.isolated("a cup") == "a cup"
+    assert browse.isolated("x\u202ey") == "\u2068x\u202ey\u2069"
+    assert browse.isolated("x\u2069\u202ey") == "\u2068x\u202ey\u2069"  # what would end the isolation is left out

@@ -15,13 +15,14 @@ const KEYS = { y: "accept", n: "reject", f: "fix", j: "next", k: "previous", x: 
 export class ReviewPage {
     found = null; // the open sample as the server told
     later = new Map(); // revision id → version
+    decides = true;
 
     // `host`: {reasons: [[code, text], …], types: {code: {name}}, fix(id, done): opens a sample on the annotation page}
     constructor(host) {
         this.host = host;
         this.bar = new Bar();
         this.queue = new Queue(id => this.open(id), host.types);
-        this.compare = new Compare((x, y) => this.remarks.add([x, y]));
+        this.compare = new Compare((x, y) => this.decides && this.remarks.add([x, y]));
         this.question = new Question(host.types);
         this.remarks = new Remarks(host.reasons, () => this.#showPins());
         this.findings = new SampleFindings(finding => this.#look(finding));
@@ -41,6 +42,8 @@ export class ReviewPage {
     // The tab was opened, or came back.
     async show() {
         try {
+            this.decides = (await call("GET", "info")).role !== "annotator"; // annotators look; the server refuses them anyhow
+            this.root.classList.toggle("ws-looking", !this.decides);
             await this.queue.load();
             const wanted = this.found && this.queue.ids.includes(this.found.sample.id) ? this.found.sample.id : this.queue.ids[0];
             if (wanted) await this.open(wanted);
@@ -126,7 +129,8 @@ export class ReviewPage {
                 this.switch.setAttribute("aria-pressed", this.compare.difference);
             },
         };
-        if (this.found || id === "next") acts[id]();
+        const may = this.decides || !["accept", "reject", "fix", "reopen", "remark"].includes(id);
+        if (may && (this.found || id === "next")) acts[id]();
     }
 
     #step(by) {
@@ -193,7 +197,7 @@ export class ReviewPage {
             return;
         }
         const reason = /^[1-9]$/.test(name ?? "") ? Number(name) - 1 : null;
-        if (reason !== null && this.found) this.remarks.toggle(reason);
+        if (reason !== null && this.found && this.decides) this.remarks.toggle(reason);
         else if (KEYS[name]) this.act(KEYS[name]);
         else return;
         event.preventDefault();

@@ -101,7 +101,7 @@ export class Remarks {
         this.list = el("ol", { class: "ws-remarks" });
         this.earlier = el("ol", { class: "ws-remarks ws-earlier" });
         this.root = el("section", { class: "ws-card" }, el("div", { class: "ws-reasons" }, this.boxes.map(one => one.root)),
-            el("p", { class: "ws-note" }, "Click a pixel of the newest version, or press C, to write a remark."), this.list, this.earlier);
+            el("p", { class: "ws-note ws-how" }, "Click a pixel of the newest version, or press C, to write a remark."), this.list, this.earlier);
     }
 
     start(reviews) {
