@@ -3,7 +3,7 @@
 It exists so that the whole way, warm-up, GRPO, voting, evaluation, can be walked without a download.
 """
 
-from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,7 +51,7 @@ def make_policy(folder: Path, size: Size = "cpu", *, side: int = SIDE, seed: int
     """
     if side % CELL:
         raise UsageError(f"a policy's pictures have a multiple of {CELL} pixels a side, got {side}")
-    tokenizer = _tokenizer(texts(_TEXTS, 0, Frame(f"canvas_{side}")))
+    tokenizer = _tokenizer(side)
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(_config(tokenizer, **_SHAPES[size]))
     with torch.no_grad():
@@ -71,7 +71,8 @@ def make_policy(folder: Path, size: Size = "cpu", *, side: int = SIDE, seed: int
     Qwen25Processor(images, tokenizer, chat_template=_CHAT).save_pretrained(folder)
 
 
-def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+@cache
+def _words(side: int) -> str:
     """Train a byte-level tokenizer that keeps every digit a token of its own: so coordinates are learnt by place."""
     bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer = Tokenizer(models.BPE())
@@ -79,11 +80,15 @@ def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=_VOCABULARY, show_progress=False, initial_alphabet=sorted(alphabet))
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(texts(_TEXTS, 0, Frame(f"canvas_{side}")), trainer)
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in _SPECIAL])
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in _TAGS])
+    return str(tokenizer.to_str())
+
+
+def _tokenizer(side: int) -> PreTrainedTokenizerFast:
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+        tokenizer_object=Tokenizer.from_str(_words(side)),
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         padding_side="left",

@@ -80,7 +80,7 @@ def test_the_seed_decides_the_weights(folder: Path, tmp_path: Path) -> None:
     )
     assert all(torch.equal(first[key], same[key]) for key in first)
     assert not all(torch.equal(first[key], other[key]) for key in first)
-    assert (folder / "tokenizer.json").read_bytes() == (tmp_path / "same" / "tokenizer.json").read_bytes()
+    assert (folder / "tokenizer.json").read_bytes() == (tmp_path / "other" / "tokenizer.json").read_bytes()
 
 
 def test_a_side_that_is_no_multiple_of_a_token_is_refused(tmp_path: Path) -> None:

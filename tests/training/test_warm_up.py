@@ -58,8 +58,8 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(
             told=partial(_hear, heard),
         )
     assert losses["one"] == losses["two"] != losses["other"]
-    # The first loss is that of guessing among 912 tokens: ln 912 = 6.8.
-    assert losses["one"][0] == pytest.approx(6.8, abs=0.4)
+    # Guessing among 912 tokens costs ln 912 = 6.8, and logits with a variance of 1 half a nat more.
+    assert losses["one"][0] == pytest.approx(7.3, abs=0.5)
     assert losses["one"][-1] < 4
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert all(torch.equal(one[key], two[key]) for key in one)
