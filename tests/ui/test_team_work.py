@@ -22,7 +22,7 @@ def shown(workspace: Workspace) -> Any:
     section = object.__new__(team_work.WorkSection)
     section.store, section.users = workspace.store, Users(workspace.store.database)
     section.assignments, section.golds = Assignments(workspace.store), Golds(workspace.store)
-    section.back = section.next = None  # type: ignore[assignment]
+    section.back = section.next = None
     scope = {"type": "http", "method": "POST", "path": "/app/", "headers": [], "member": Member("cur", Role.CURATOR)}
     asked: Any = SimpleNamespace(request=Request(scope))
     event: Any = SimpleNamespace(target="the tab")
