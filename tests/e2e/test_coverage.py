@@ -56,5 +56,12 @@ def test_a_curator_asks_for_samples_and_annotators_see_it(
     annotator.page.locator("#ws-guide summary").click()
     expect(annotator.page.locator("#ws-guide")).to_contain_text("who is about to be served")
     annotator.page.screenshot(path=tmp_path / "wanted.png")
+    annotator.page.evaluate("stage.act('help')")
+    told = annotator.page.locator("dialog[open] .ws-guide")
+    expect(told).to_have_count(8)  # four types and four depths
+    told.nth(6).locator("summary").click()
+    expect(told.nth(6)).to_contain_text("The teacher points at the girl in the second row.")
+    annotator.page.screenshot(path=tmp_path / "help.png")
+    annotator.page.keyboard.press("Escape")
     desk.api.put("/targets", json={"reasoning_type": "compositional", "depth": 4, "target": 0}).raise_for_status()
     assert wrong == []

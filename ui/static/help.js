@@ -36,7 +36,7 @@ export class Help {
     }
 
     #guides(title, guides) {
-        return [el("h3", {}, title), Object.values(guides).map(guide => guideOf(guide, guide.name))];
+        return [el("h3", {}, title), ...Object.values(guides).map(guide => guideOf(guide, guide.name))];
     }
 
     #fill() {
