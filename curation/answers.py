@@ -21,7 +21,7 @@ from whyseg.curation.store import Store
 from whyseg.curation.tables import AnswerRow, AssignmentRow, AuditRow, GoldRow, LeaseRow, RevisionRow, SampleRow
 from whyseg.curation.times import stamp
 from whyseg.schemas.answer import Answer, AnswerKind
-from whyseg.schemas.errors import CorruptStore, IllegalTransition, InvalidRecord, NotFound
+from whyseg.schemas.errors import CorruptStore, IllegalTransition, InvalidRecord, NotFound, StaleParent
 from whyseg.schemas.record import Record
 from whyseg.schemas.revision import Head, Revision, State
 from whyseg.schemas.sample import Sample
@@ -111,6 +111,8 @@ class Answers:
         head, theirs = self.store.head(original_id), self.store.revision(taken).sample
         adopted = Sample.parse({**dict(head.sample), **{name: getattr(theirs, name) for name in ANSWERED}})
         edit = f"adopt:{taken}:{parent}"
+        if head.revision.edit == edit and head.revision.author != author:
+            raise StaleParent(original_id, head.revision.id, parent)  # another curator was faster with the same
         made = self.store.revise(original_id, adopted, parent=parent, author=author, edit=edit)
         if made.revision.edit == edit:
             detail = {"sample": answer_id, "adopted": taken, "user": user, "made": made.revision.id}

@@ -7,7 +7,7 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from whyseg.curation.tables import AnswerRow, AssignmentRow, ImageRow, ReleaseRow, SampleRow
+from whyseg.curation.tables import AnswerRow, AssignmentRow, ImageRow, ReleaseRow, RevisionRow, SampleRow
 from whyseg.curation.visibility import Viewer, hidden, hidden_answers, open_originals
 from whyseg.schemas.errors import NotFound
 from whyseg.schemas.record import Record, Utc
@@ -179,10 +179,11 @@ def stats(session: Session, revisions: int) -> Stats:
         session.scalar(select(func.sum(SampleRow.instances)).where(*where)) or 0 for where in ([], [answers])
     )
     no_target = SampleRow.no_target.is_(True)
+    among = select(func.count()).select_from(RevisionRow).where(RevisionRow.sample_id.in_(hidden_answers(None)))
     return Stats(
         images=session.scalar(select(func.count()).select_from(ImageRow)) or 0,
         samples=sum(states.values()),
-        revisions=revisions,
+        revisions=revisions - (session.scalar(among) or 0),
         instances=instances - theirs,
         no_target=_count(session, no_target) - _count_among(session, [hidden_answers(None)], no_target),
         releases=session.scalar(select(func.count()).select_from(ReleaseRow)) or 0,
