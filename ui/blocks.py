@@ -136,7 +136,7 @@ def build_blocks(workspace: Workspace, throughput: Throughput | None = None) -> 
             with gr.Tab("Team", id="team", visible=False) as people:
                 team = TeamTab(workspace, throughput or Throughput(workspace.store.database))
         browse.wire(tab, tabs)
-        releases.wire(frozen)
+        releases.wire(blocks, frozen)
         team.wire(blocks, people, tabs)
     return blocks
 

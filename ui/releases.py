@@ -14,7 +14,7 @@ from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Release, ReleaseItem
 from whyseg.schemas.errors import WhysegError
 from whyseg.ui.browse import QUIET, base_url
-from whyseg.ui.roles import Verb, member, require
+from whyseg.ui.roles import Verb, may, member, require
 from whyseg.ui.routes.releases import Comparisons
 
 HEADERS = ["release", "samples", "images", "train", "validation", "test", "frozen", "by", "on (UTC)", "hash", "notes"]
@@ -120,7 +120,7 @@ class ReleasesTab:
         """Build the tab inside the current Blocks context."""
         self.workspace = workspace
         self.releases, self.comparisons = Releases(workspace), Comparisons(workspace)
-        with gr.Row(elem_id="ws-release-form"):
+        with gr.Row(elem_id="ws-release-form") as self.form:
             self.name = gr.Textbox(
                 label="New release", placeholder="v1", max_lines=1, max_length=64, elem_id="ws-release-name"
             )
@@ -211,8 +211,9 @@ class ReleasesTab:
             return str(error), gr.skip()
         return f"{made.name}: {made.samples} samples of {made.images} images are frozen", ""
 
-    def wire(self, tab: gr.Tab) -> None:
-        """Connect the form, the choices and the pages."""
+    def wire(self, blocks: gr.Blocks, tab: gr.Tab) -> None:
+        """Connect the form, which only those see who may use it, the choices and the pages."""
+        blocks.load(_form, None, self.form, **QUIET)
         choices = [self.before, self.after, self.kind]
         outputs = [
             self.table, self.before, self.after, self.summary, self.kind, self.gallery, self.rows, self.details,
@@ -228,3 +229,7 @@ class ReleasesTab:
             [self.told, self.name],
             **QUIET,
         )
+
+
+def _form(request: gr.Request) -> gr.Row:
+    return gr.Row(visible=may(member(request.request).role, Verb.RELEASE))

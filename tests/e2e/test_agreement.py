@@ -111,3 +111,8 @@ def test_a_sample_is_handed_out_answered_twice_compared_and_adopted(
         now = workspace.store.head(key)
         assert now.sample.target() == second
         assert now.revision.author == "cur"
+
+    page.get_by_role("tab", name="Annotate").click()
+    page.evaluate("key => desk.open(key)", answers["ann"])
+    expect(page.locator(".ws-stage .ws-bar")).to_contain_text("another person's: you may look at it")
+    expect(page.locator("#ws-submit")).to_be_disabled()

@@ -189,6 +189,7 @@ def test_an_answer_goes_the_way_of_any_sample_and_ends_when_it_is_handed_in(
     assert ann.post("/api/v1/samples/next", json={"after": None}).json()["lease"]["sample_id"] == key
     assert people["abe"].post("/api/v1/samples/next", json={"after": None}).json()["lease"] is None
     assert shown(ann, key)["locked"] is False
+    assert shown(people["cur"], key)["locked"] is True  # another person's
     revision = answered(ann, key, left=7)
     assert shown(ann, key)["locked"] is True
     sample = edited(shown(ann, key)["sample"], hops=["another"])

@@ -161,6 +161,11 @@ def test_the_server_says_what_it_is(client: TestClient, workspace: Any) -> None:
         "version": __version__,
         "workspace": str(workspace.path.resolve()),
         "segmenter": {"name": "fake", "model": "fake/discs", "reason": "a test"},
+        "drafter": {
+            "name": "template",
+            "model": "template-1",
+            "reason": "rules that hold for every labelled object, no model",
+        },
         "user": "local",
         "role": "curator",
         "team": False,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from whyseg.curation.merge import merge
 from whyseg.curation.queries import Order, SampleFilter
-from whyseg.curation.visibility import is_handed_in
+from whyseg.curation.visibility import answer_row, is_handed_in
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Head, ReasoningType, Sample, State
 from whyseg.schemas.errors import InvalidRecord, NotFound, StaleParent
@@ -120,7 +120,9 @@ class SampleRoutes:
         sample = head.sample
         place = self.store.place(sample.id, viewer(who)).plain()
         with self.store.database.read() as session:
+            answer = answer_row(session, sample.id)
             locked = head.state is State.ACCEPTED or is_handed_in(session, sample.id, head.state)
+            locked = locked or (answer is not None and answer.user != who.name)
         told = {"sample": sample.plain(), **_summary(head), "locked": locked}
         return {**told, "image": self.store.image(sample.image_id).plain(), **place}
 

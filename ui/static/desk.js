@@ -137,7 +137,7 @@ export class Desk {
     get locked() {
         const { holder } = this.leases;
         if (this.found.state === "accepted") return "This sample is accepted and locked. Reopen it to change it.";
-        if (this.found.locked) return "This sample was handed in and stays as it is.";
+        if (this.found.locked) return "This sample was handed in, or is another person's: you may look at it.";
         return holder ? `${holder} works on this sample: you may look at it. It opens for you as soon as it is free.` : "";
     }
 

@@ -20,7 +20,7 @@ export class Leases {
         return this.open?.holder ?? null;
     }
 
-    // {lease}, or {holder} when it is somebody else's.
+    // {lease}; {holder} when it is somebody else's; {barred} when it is never one's own.
     async claim(id) {
         if (!this.team) return {};
         try {
@@ -29,6 +29,7 @@ export class Leases {
             return { lease };
         } catch (error) {
             if (error instanceof Refused && error.kind === "lease_held") return { holder: error.facts.holder };
+            if (error instanceof Refused && error.kind === "forbidden") return { barred: true }; // another person's: it opens locked
             throw error;
         }
     }
@@ -40,10 +41,10 @@ export class Leases {
     }
 
     // Keeps what `claim` has brought; the sample that was open before is given back once it is saved.
-    enter(id, { lease = null, holder = null }) {
+    enter(id, { lease = null, holder = null, barred = false }) {
         if (!this.team) return;
         const before = this.open;
-        this.open = { id, lease, holder };
+        this.open = { id, lease, holder, barred };
         this.#later();
         if (before && before.id !== id) this.told.saved(before.id).catch(() => {}).then(() => before.id !== this.open.id && this.#leave(before));
     }
@@ -58,7 +59,7 @@ export class Leases {
     #later(wait) {
         clearTimeout(this.timer);
         const { open } = this;
-        if (open) this.timer = setTimeout(() => this.#beat(open), wait ?? (open.lease ? (1000 * open.lease.seconds) / 3 : AGAIN));
+        if (open && !open.barred) this.timer = setTimeout(() => this.#beat(open), wait ?? (open.lease ? (1000 * open.lease.seconds) / 3 : AGAIN));
     }
 
     async #beat(open) {
