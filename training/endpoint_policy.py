@@ -7,13 +7,12 @@ from typing import Any, Self
 
 from whyseg.curation.drafting.endpoint import Endpoint, Unanswered
 from whyseg.curation.formats.geometry import picture_png
-from whyseg.training.answers import Shape
-from whyseg.training.frames import Frame
 from whyseg.training.pictures import RgbArray, squashed
+from whyseg.training.policies import AskedAsPreset
 from whyseg.training.presets import Preset
 
 
-class EndpointPolicy:
+class EndpointPolicy(AskedAsPreset):
     """A model at an address; ``at_once``: how many requests are under way at a time. A context manager, or `close`."""
 
     def __init__(self, endpoint: str, model: str, preset: Preset, *, at_once: int = 8, seconds: float = 300.0) -> None:
@@ -30,21 +29,6 @@ class EndpointPolicy:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def frame(self) -> Frame:
-        """The preset's."""
-        return self.preset.frame
-
-    @property
-    def style(self) -> str:
-        """The preset's prompt for evaluation."""
-        return self.preset.style(evaluation=True)
-
-    @property
-    def shape(self) -> Shape:
-        """The preset's form of answers."""
-        return self.preset.policy.answer
 
     def answer(
         self,

@@ -8,17 +8,15 @@ import torch
 from PIL import Image as PilImage
 
 from whyseg.schemas.errors import ModelFailed, ModelUnavailable
-from whyseg.training.answers import Shape
-from whyseg.training.frames import Frame
 from whyseg.training.pictures import RgbArray, squashed
-from whyseg.training.policies import PolicyCard
+from whyseg.training.policies import AskedAsPreset, PolicyCard
 from whyseg.training.presets import Preset
 from whyseg.training.processors import load_processor
 
 _PLACEHOLDERS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>")
 
 
-class LocalPolicy:
+class LocalPolicy(AskedAsPreset):
     """A model, its processor and the preset that says how it is asked; ``batch``: sequences sampled at once."""
 
     def __init__(self, network: Any, processor: Any, preset: Preset, name: str, *, batch: int = 32) -> None:
@@ -37,21 +35,6 @@ class LocalPolicy:
 
                 network = PeftModel.from_pretrained(network, source).merge_and_unload()
         return cls(network.to(place).eval(), processor, card.preset, source, batch=batch)
-
-    @property
-    def frame(self) -> Frame:
-        """The preset's."""
-        return self.preset.frame
-
-    @property
-    def style(self) -> str:
-        """The preset's prompt for evaluation."""
-        return self.preset.style(evaluation=True)
-
-    @property
-    def shape(self) -> Shape:
-        """The preset's form of answers."""
-        return self.preset.policy.answer
 
     def answer(
         self,

@@ -51,6 +51,27 @@ class Policy(Protocol):
         """
 
 
+class AskedAsPreset:
+    """What a policy that a preset describes has from it."""
+
+    preset: Preset
+
+    @property
+    def frame(self) -> Frame:
+        """The preset's."""
+        return self.preset.frame
+
+    @property
+    def style(self) -> str:
+        """The preset's prompt for evaluation."""
+        return self.preset.style(evaluation=True)
+
+    @property
+    def shape(self) -> Shape:
+        """The preset's form of answers."""
+        return self.preset.policy.answer
+
+
 class PolicyCard(Record):
     """What lies beside a trained policy: the preset that made it, and the model its adapters belong to, if they do.
 
