@@ -54,7 +54,7 @@ def start(
     given = _given(preset, policy, continues)
     if segmenter is None and preset.reward.needs_masks:
         segmenter = "tiny-test" if preset.policy.model in WORLD else _SEGMENTER
-    masks = _masks(segmenter, segmenter_device) if segmenter and preset.reward.needs_masks else None
+    masks = masks_of(segmenter, segmenter_device) if segmenter and preset.reward.needs_masks else None
     folder = RunFolder.new(out) if is_main() else RunFolder(out)
     with closing(folder):
         with _first(), _undone(folder):
@@ -110,7 +110,7 @@ def resume(
 
 def _gone_on(folder: RunFolder, record: RunRecord, told: Told, progress: Progress) -> RunRecord:
     found = rows_of.load(folder.data)
-    masks = _masks(record.segmenter, record.segmenter_device) if record.segmenter else None
+    masks = masks_of(record.segmenter, record.segmenter_device) if record.segmenter else None
     checkpoint = folder.checkpoint()
     update = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     told(f"going on after update {update} of {record.plan.updates}")
@@ -197,7 +197,8 @@ def _undone(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _masks(segmenter: str, device: str | None) -> Masks:
+def masks_of(segmenter: str, device: str | None) -> Masks:
+    """Return the masks of one of SAM 2's models, by its name or folder, on a device or the best there is."""
     from whyseg.curation.segmenters.sam2 import Sam2Segmenter
 
     model = weights.find(segmenter)
