@@ -20,6 +20,7 @@ from whyseg.schemas.errors import InvalidRecord, LastCurator, NotFound, UsageErr
 from whyseg.schemas.user import Role, User
 
 NAME_LENGTH = 64
+RESERVED = ("any", "nobody", "whyseg")  # words of the filters, and the author of what no person did
 PASSWORD_LENGTHS = range(10, 1001)  # characters; the longest bounds what hashing it costs
 
 
@@ -177,6 +178,8 @@ def checked_name(name: str) -> str:
         raise InvalidRecord(
             f"a user's name is 1 to {NAME_LENGTH} printable characters, no slash and no spaces around it, got {name!r}"
         )
+    if key_of(name) in RESERVED:
+        raise InvalidRecord(f"a user's name is none of {', '.join(RESERVED)}, got {name!r}")
     return name
 
 

@@ -53,7 +53,9 @@ def test_one_text_typed_in_two_ways_is_one_password(users: Users) -> None:
     assert users.authenticate("zoe\u0308", "cafe\u0301 au lait").name == "zoë"
 
 
-@pytest.mark.parametrize("name", ["", " ann", "ann ", "a/b", "..", "a\nb", "a\u202eb", "\x00", "\ud800", "x" * 65])
+@pytest.mark.parametrize(
+    "name", ["", " ann", "ann ", "a/b", "..", "a\nb", "a\u202eb", "\x00", "\ud800", "x" * 65, "Nobody"]
+)
 def test_a_name_that_cannot_be_shown_is_refused(users: Users, name: str) -> None:
     with pytest.raises(InvalidRecord, match="a user's name"):
         users.add(name, Role.ANNOTATOR, PASSWORD, author="root")
