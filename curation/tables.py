@@ -1,6 +1,6 @@
 """The database's rows: private to the store, which takes and returns records."""
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import Double, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -102,6 +102,49 @@ class SetAsideRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     by: Mapped[str]
     at: Mapped[str]
+
+
+class ScoreRunRow(Base):
+    """A run of a model over samples."""
+
+    __tablename__ = "score_runs"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[str] = mapped_column(index=True)
+    body: Mapped[str] = mapped_column(Text)  # the record as JSON
+
+
+class SignalsRow(Base):
+    """What a run's answers say about a sample; the columns are what lists are sorted by."""
+
+    __tablename__ = "signals"
+    run: Mapped[str] = mapped_column(ForeignKey("score_runs.id"), primary_key=True)
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), primary_key=True)
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+    mean_iou: Mapped[float] = mapped_column(Double)
+    best_iou: Mapped[float] = mapped_column(Double)
+    pass_rate: Mapped[float] = mapped_column(Double)
+    agreement: Mapped[float] = mapped_column(Double)
+    entropy: Mapped[float] = mapped_column(Double)
+    vote_iou: Mapped[float] = mapped_column(Double)
+    reprompted_iou: Mapped[float | None] = mapped_column(Double)
+    body: Mapped[str] = mapped_column(Text)
+    __table_args__ = (Index("signals_by_sample", "sample_id"),)
+
+
+class ProposalRow(Base):
+    """A change that a model run proposes; ``decision`` is null until a person has decided."""
+
+    __tablename__ = "proposals"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sample_id: Mapped[str] = mapped_column(ForeignKey("samples.id"), index=True)
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+    reason: Mapped[str]
+    score: Mapped[float] = mapped_column(Double)
+    created_at: Mapped[str]
+    decision: Mapped[str | None] = mapped_column(Text)  # the record as JSON
+    made: Mapped[str | None] = mapped_column(index=True)  # the revision that accepting it made
+    body: Mapped[str] = mapped_column(Text)
+    __table_args__ = (Index("proposals_listed", "score", "id"),)
 
 
 class ReleaseRow(Base):

@@ -21,6 +21,9 @@ from whyseg.schemas.mask import union as union
 from whyseg.schemas.prompt import Box as Box
 from whyseg.schemas.prompt import Point as Point
 from whyseg.schemas.prompt import Prompt as Prompt
+from whyseg.schemas.proposal import Decision as Decision
+from whyseg.schemas.proposal import Proposal as Proposal
+from whyseg.schemas.proposal import RevisionReason as RevisionReason
 from whyseg.schemas.record import Record as Record
 from whyseg.schemas.release import Release as Release
 from whyseg.schemas.release import ReleaseItem as ReleaseItem
@@ -45,16 +48,21 @@ from whyseg.schemas.sample import Ring as Ring
 from whyseg.schemas.sample import Sample as Sample
 from whyseg.schemas.sample import sample_id as sample_id
 from whyseg.schemas.sample import source_key as source_key
+from whyseg.schemas.signals import AnswerCluster as AnswerCluster
+from whyseg.schemas.signals import ScoreRun as ScoreRun
+from whyseg.schemas.signals import Signals as Signals
 from whyseg.schemas.user import Role as Role
 from whyseg.schemas.user import User as User
 
 __all__ = [
     "Answer",
+    "AnswerCluster",
     "Assignment",
     "AuditEntry",
     "Box",
     "Comment",
     "Critique",
+    "Decision",
     "DraftProblem",
     "Drafted",
     "Fault",
@@ -69,6 +77,7 @@ __all__ = [
     "Origin",
     "Point",
     "Prompt",
+    "Proposal",
     "Query",
     "QueryDraft",
     "QueryOrigin",
@@ -79,12 +88,15 @@ __all__ = [
     "ReleaseItem",
     "Review",
     "Revision",
+    "RevisionReason",
     "Ring",
     "Role",
     "Sample",
     "Scene",
     "SceneObject",
+    "ScoreRun",
     "SetAside",
+    "Signals",
     "Split",
     "State",
     "Suggestion",
