@@ -7,22 +7,18 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, func, select
 from sqlalchemy.orm import Session
 
-from whyseg.curation import audit, leases, queries
+from whyseg.curation import audit, leases, queries, transitions
 from whyseg.curation.database import Database
 from whyseg.curation.findings import Settled, finding_row, read_findings, settle_findings
 from whyseg.curation.queries import Order, Page, Place, SampleFilter, Stats
-from whyseg.curation.rows import add_sample_row, point, revision_of, row_of
+from whyseg.curation.rows import add_sample_row, revision_of
 from whyseg.curation.tables import AuditRow, FindingRow, ImageRow, ReviewRow, RevisionRow, SampleRow, SuggestionRow
 from whyseg.curation.times import now, stamp
-from whyseg.curation.visibility import Viewer, require_open
+from whyseg.curation.transitions import head_of
+from whyseg.curation.visibility import Viewer
 from whyseg.schemas.errors import (
-    CorruptStore,
-    IllegalTransition,
-    Incomplete,
-    InvalidRecord,
     NotFound,
     SizeMismatch,
-    StaleParent,
     WhysegError,
 )
 from whyseg.schemas.image import Image
@@ -116,7 +112,7 @@ class Store:
     def head(self, sample_id: str) -> Head:
         """Return a sample as it stands; raises ``NotFound``."""
         with self.database.read() as session:
-            return _head(session, sample_id)
+            return head_of(session, sample_id)
 
     def revision(self, revision_id: str) -> Revision:
         """Return a revision; raises ``NotFound``."""
@@ -152,40 +148,9 @@ class Store:
         author has the lease.
         """
         with self.database.write() as session:
-            row, head = _standing(session, sample_id)
-            if edit is not None:
-                same = RevisionRow.sample_id == sample_id, RevisionRow.edit == edit
-                if done := session.scalar(select(RevisionRow).where(*same)):
-                    if (done.content, done.author) != (sample.content_hash(), author):
-                        raise InvalidRecord(
-                            f"edit {edit} of sample {sample_id} was another change, or another author's"
-                        )
-                    return Head(revision=revision_of(done), state=State(row.state))
-            if leased:
-                leases.require(session, sample_id, author, self.clock())
-            if parent != head.id:
-                raise StaleParent(sample_id, head.id, parent)
-            if row.state == State.ACCEPTED:
-                raise IllegalTransition(sample_id, row.state, "change it; reopen it first")
-            if (sample.id, sample.size) != (sample_id, head.sample.size):
-                expected = f"sample {sample_id} of size {head.sample.size}"
-                raise InvalidRecord(
-                    f"the change is about another sample: expected {expected}, got {sample.id} of {sample.size}"
-                )
-            if (sample.split, sample.source_name) != (head.sample.split, head.sample.source_name):
-                raise InvalidRecord(f"sample {sample_id}: split and source_name are its source's, and stay as they are")
-            if sample == head.sample:
-                return Head(revision=head, state=State(row.state))
-            require_open(session, row, "change it")
-            revision = Revision.make(
-                sample, number=head.number + 1, parent=head.id, author=author, created_at=self.clock(), edit=edit
+            return transitions.revise(
+                session, self.clock(), sample_id, sample, parent=parent, author=author, edit=edit, leased=leased
             )
-            point(row, revision, State.DRAFT)
-            session.add(row_of(revision))
-            audit.append(
-                session, revision.created_at, author, "revise", sample_id, revision=revision.id, state=State.DRAFT.value
-            )
-            return Head(revision=revision, state=State.DRAFT)
 
     def submit(self, sample_id: str, *, parent: str, author: str, leased: bool = False) -> Head:
         """Hand a sample in for review; a submitted one stays so.
@@ -194,18 +159,7 @@ class Store:
         ``leased`` as `revise` does.
         """
         with self.database.write() as session:
-            row, head = _standing(session, sample_id)
-            if leased:
-                leases.require(session, sample_id, author, self.clock())
-            if parent != head.id:
-                raise StaleParent(sample_id, head.id, parent)
-            if row.state == State.ACCEPTED:
-                raise IllegalTransition(sample_id, row.state, "submit it")
-            if problems := head.sample.missing():
-                raise Incomplete(sample_id, problems)
-            if row.state != State.SUBMITTED:
-                self._move(session, row, State.SUBMITTED, author, "submit", revision=head.id)
-            return Head(revision=head, state=State.SUBMITTED)
+            return transitions.submit(session, self.clock(), sample_id, parent=parent, author=author, leased=leased)
 
     def review(self, review: Review) -> Head:
         """Accept or reject a submitted revision.
@@ -213,32 +167,12 @@ class Store:
         Raises ``StaleParent`` when the sample was revised since, ``IllegalTransition`` when it is not submitted.
         """
         with self.database.write() as session:
-            row, head = _standing(session, review.sample_id)
-            if review.revision_id != head.id:
-                raise StaleParent(review.sample_id, head.id, review.revision_id)
-            if row.state != State.SUBMITTED:
-                raise IllegalTransition(
-                    review.sample_id, row.state, f"{review.decision} it: only submitted samples are reviewed"
-                )
-            require_open(session, row, f"{review.decision} it: a blind answer is compared, not reviewed")
-            keys = {"revision_id": review.revision_id, "sample_id": review.sample_id}
-            session.add(
-                ReviewRow(id=review.id, **keys, created_at=stamp(review.created_at), body=review.model_dump_json())
-            )
-            state = State.ACCEPTED if review.decision == "accept" else State.REJECTED
-            self._move(
-                session, row, state, review.reviewer, review.decision, revision=head.id, review=review.content_hash()
-            )
-            return Head(revision=head, state=state)
+            return transitions.review(session, self.clock(), review)
 
     def reopen(self, sample_id: str, *, author: str, reason: str) -> Head:
         """Unlock an accepted sample: it becomes a draft again; raises ``IllegalTransition`` when it is not accepted."""
         with self.database.write() as session:
-            row = _sample_row(session, sample_id)
-            if row.state != State.ACCEPTED:
-                raise IllegalTransition(sample_id, row.state, "reopen it: only accepted samples are locked")
-            self._move(session, row, State.DRAFT, author, "reopen", reason=reason)
-            return _head(session, sample_id)
+            return transitions.reopen(session, self.clock(), sample_id, author=author, reason=reason)
 
     def reviews(self, sample_id: str) -> list[Review]:
         """Return a sample's reviews, newest first."""
@@ -331,11 +265,6 @@ class Store:
         at = revision.created_at
         audit.append(session, at, author, "add_sample", sample.id, revision=revision.id, state=State.DRAFT.value)
 
-    def _move(self, session: Session, row: SampleRow, state: State, actor: str, action: str, **detail: Any) -> None:
-        at = self.clock()
-        row.state, row.updated_at = state.value, stamp(at)
-        audit.append(session, at, actor, action, row.id, state=state.value, **detail)
-
     def _records(self, table: Any, record: type[R], *where: Any) -> list[R]:
         with self.database.read() as session:
             found = select(table.body).where(*where).order_by(table.created_at.desc())
@@ -367,20 +296,3 @@ def _sample_row(session: Session, sample_id: str) -> SampleRow:
     if row is None:
         raise NotFound("sample", sample_id)
     return row
-
-
-def _standing(session: Session, sample_id: str) -> tuple[SampleRow, Revision]:
-    """Return a sample's row and its newest revision, by one question."""
-    joined = select(SampleRow, RevisionRow).join(RevisionRow, RevisionRow.id == SampleRow.head, isouter=True)
-    found = session.execute(joined.where(SampleRow.id == sample_id)).one_or_none()
-    if found is None:
-        raise NotFound("sample", sample_id)
-    row, head = found
-    if head is None:
-        raise CorruptStore(f"sample {row.id} points to revision {row.head}, which is not there")
-    return row, revision_of(head)
-
-
-def _head(session: Session, sample_id: str) -> Head:
-    row, revision = _standing(session, sample_id)
-    return Head(revision=revision, state=State(row.state))
