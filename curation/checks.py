@@ -10,6 +10,7 @@ from whyseg.curation.checking.base import Check, Pictures, Seen, SetCheck, findi
 from whyseg.curation.fingerprints import fingerprints
 from whyseg.curation.queries import seen
 from whyseg.curation.rows import revision_of
+from whyseg.curation.signals import retire_model_findings
 from whyseg.curation.similarity import groups, links
 from whyseg.curation.tables import ReleaseItemRow, RevisionRow, SampleRow
 from whyseg.curation.times import now
@@ -48,8 +49,8 @@ class CheckReport(Record):
     """What a run of the checks did.
 
     ``checked``: samples. ``findings``: all that are open now, also those of imports. ``new``: how many were found that
-    were not before; ``gone``: how many were, and are not any more. ``set_aside``: how many that are found people have
-    set aside; these are not among ``findings``.
+    were not before; ``gone``: how many were, and are not any more, also those of models about older revisions.
+    ``set_aside``: how many that are found people have set aside; these are not among ``findings``.
     """
 
     checked: int
@@ -69,6 +70,8 @@ def look(sample: Sample, at: datetime) -> Iterator[Finding]:
 
 def check_workspace(workspace: Workspace, progress: Progress = lambda part, done, total: None) -> CheckReport:
     """Look at the newest revision of every sample, and write down what is found.
+
+    What a model said of an older revision is gone, too: nobody knows whether it is still so.
 
     ``progress`` gets a part's name, how much of it is done, and its size. Raises ``CorruptStore`` for a revision that
     cannot be read.
@@ -97,6 +100,7 @@ def check_workspace(workspace: Workspace, progress: Progress = lambda part, done
             except UsageError as error:  # a package that is not installed
                 left_out.append(LeftOut(check=check.name, reason=str(error)))
     settled = workspace.store.settle_findings(found, ran)
+    outdated = retire_model_findings(workspace.store)
     found.clear()  # what is open comes back from the store
     known = workspace.store.findings()
     shown = tuple(one for one in known if one.set_aside is None)
@@ -104,7 +108,7 @@ def check_workspace(workspace: Workspace, progress: Progress = lambda part, done
         checked=len(seen),
         findings=shown,
         new=settled.new,
-        gone=settled.gone,
+        gone=settled.gone + outdated,
         left_out=tuple(left_out),
         set_aside=len(known) - len(shown),
     )

@@ -59,14 +59,24 @@ def finding_of(row: Row[Any]) -> Finding:
     return finding.model_copy(update=changes) if changes else finding
 
 
-def settle_findings(session: Session, found: Iterable[Finding], kinds: Collection[str], at: datetime) -> Settled:
-    """Make the open findings of some kinds those that were found.
+def settle_findings(
+    session: Session,
+    found: Iterable[Finding],
+    kinds: Collection[str],
+    at: datetime,
+    *,
+    samples: Collection[str] | None = None,
+) -> Settled:
+    """Make the open findings of some kinds, about some samples or all, those that were found.
 
     Known ones keep the time when they were first made and take over the rest; those that were not found are gone from
     now on; gone ones that were found are open again.
     """
     asked = select(FindingRow.id, FindingRow.created_at, FindingRow.gone_at, FindingRow.body)
-    known = {row.id: row for row in session.execute(asked.where(FindingRow.kind.in_(kinds)))}
+    asked = asked.where(FindingRow.kind.in_(kinds))
+    if samples is not None:
+        asked = asked.where(FindingRow.sample_id.in_(samples))
+    known = {row.id: row for row in session.execute(asked)}
     added: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     new = 0
