@@ -51,15 +51,8 @@ fix: setup ## format, and repair what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## side-by-side measurements, into benchmarks/results
-	$(BIN)/python -m benchmarks.click_latency
-	$(BIN)/python -m benchmarks.export
-	$(BIN)/python -m benchmarks.similarity
-	$(BIN)/python -m benchmarks.mask_reward
-	$(BIN)/python -m benchmarks.rest_update
-	$(BIN)/python -m benchmarks.vote
-	$(BIN)/python -m benchmarks.team_load
-	$(BIN)/python -m benchmarks.team_load --postgres
+bench: setup ## every measurement side by side with its baseline, into benchmarks/results and docs/performance.md
+	$(BIN)/python -m benchmarks.all
 
 gpu: setup ## on a machine with a GPU: the world's run, and what a step of each preset costs at real size
 	rm -rf build/gpu

@@ -7,8 +7,6 @@ run and the time for 256 is extrapolated, and marked so. Rollouts repeat each ot
 Times are this process's processor time, so that whatever else runs on the machine does not count.
 """
 
-import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, line
+from benchmarks.rows import Budget, Row, faster, options, show, write
 from whyseg import data
 from whyseg.curation.segmenters.crops import mask_of
 from whyseg.curation.segmenters.sam2 import Sam2Segmenter
@@ -25,7 +24,6 @@ from whyseg.training.mask_reward import Masks
 from whyseg.training.world.dataset import World, samples
 
 ROLLOUTS, SIDE = 256, 840
-OUT = Path(__file__).parent / "results" / "mask_reward.json"
 
 
 def prompts(distinct: int) -> list[Prompt]:
@@ -76,24 +74,42 @@ def random_hiera_tiny(folder: Path) -> Path:
     return folder
 
 
+def rows_of(models: dict[str, Any]) -> list[Row]:
+    """Return what was found as rows."""
+    rows = []
+    for name, runs in models.items():
+        for run in runs:
+            baseline = "encoding the picture for every rollout"
+            if run["baseline_extrapolated_from"]:
+                baseline += f", extrapolated from {run['baseline_extrapolated_from']}"
+            rows.append(
+                Row(
+                    what=f"masks of {run['rollouts']} rollouts, {run['distinct']} different, {name}",
+                    unit="s of processor time", value=run["cpu_seconds"], baseline=baseline,
+                    **faster(run["cpu_seconds"], run["baseline_cpu_seconds"]), budget=Budget(of="ratio", at_least=10),
+                )
+            )  # fmt: skip
+    return rows
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__, "mask_reward")
     parser.add_argument("--baseline", type=int, default=12, help="rollouts of the large model's baseline")
     parser.add_argument("--distinct", type=int, nargs="+", default=[256, 64])
-    parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--tiny", action="store_true", help="the packaged model only")
-    options = parser.parse_args()
-    results: dict[str, Any] = {"machine": describe("torch", "transformers"), "models": {}}
+    asked = parser.parse_args()
+    machine, models = describe("torch", "transformers"), dict[str, Any]()
     tiny = Sam2Segmenter(data.path("models/tiny_sam2"), "tiny-test")
-    results["models"]["tiny-test"] = [measured(tiny, distinct, ROLLOUTS) for distinct in options.distinct]
-    if not options.tiny:
+    models["tiny-test"] = [measured(tiny, distinct, ROLLOUTS) for distinct in asked.distinct]
+    if not asked.quick:
         with tempfile.TemporaryDirectory() as folder:
             large = Sam2Segmenter(random_hiera_tiny(Path(folder)), "hiera-tiny, random weights")
-            results["models"]["hiera-tiny 1024, random weights"] = [
-                measured(large, distinct, options.baseline) for distinct in options.distinct
+            models["hiera-tiny 1024, random weights"] = [
+                measured(large, distinct, asked.baseline) for distinct in asked.distinct
             ]
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
+    rows = rows_of(models)
+    print(line(machine))
+    show(rows)
+    write(asked.out, rows, machine, quick=asked.quick, models=models)
 
 
 if __name__ == "__main__":

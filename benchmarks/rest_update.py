@@ -5,8 +5,6 @@ made up, with rewards, and goes through `selected` and the trainer's own loss an
 a time. Selecting is part of what REST takes. Times are processor time.
 """
 
-import argparse
-import json
 import tempfile
 import time
 import warnings
@@ -16,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, line
+from benchmarks.rows import Budget, Row, faster, options, show, write
 from whyseg.training.rest import advantages_of_kept, kept_rollouts, normalised
 
 ROLLOUTS, KEPT, SIDE = 256, 16, 112
-OUT = Path(__file__).parent / "results" / "rest_update.json"
 
 
 def trainer(folder: Path) -> Any:
@@ -92,35 +90,47 @@ def update(run: Any, batch: dict[str, Any], rows: int) -> None:
     run.optimizer.zero_grad()
 
 
+def rows_of(found: dict[str, Any]) -> list[Row]:
+    """Return what was found as rows."""
+    return [
+        Row(
+            what=f"an update after REST, {found['kept']} of {found['rollouts']} rollouts", unit="s of processor time",
+            value=found["rest_cpu_seconds"], baseline=f"backward over all {found['rollouts']}",
+            **faster(found["rest_cpu_seconds"], found["all_cpu_seconds"]), budget=Budget(of="ratio", at_least=5),
+        )
+    ]  # fmt: skip
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__, "rest_update")
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=OUT)
-    options = parser.parse_args()
+    asked = parser.parse_args()
+    repeats = 1 if asked.quick else asked.repeats
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         run = trainer(Path(folder))
         run.model.train()
         run.create_optimizer()
         run.current_gradient_accumulation_steps = run.args.steps_per_generation
-        batch = made_up(run, options.tokens)
-        update(run, kept(batch), options.rows)  # warm
+        batch = made_up(run, asked.tokens)
+        update(run, kept(batch), asked.rows)  # warm
         times: dict[str, list[float]] = {"rest": [], "all": []}
-        for _ in range(options.repeats):
+        for _ in range(repeats):
             for name in times:
                 began = time.process_time()
-                update(run, kept(batch) if name == "rest" else batch, options.rows)
+                update(run, kept(batch) if name == "rest" else batch, asked.rows)
                 times[name].append(time.process_time() - began)
     rest, every = (float(np.median(times[name])) for name in ("rest", "all"))
     result = {
-        "machine": describe("torch", "transformers", "trl"),
-        "rollouts": ROLLOUTS, "kept": KEPT, "tokens": options.tokens, "rows_at_once": options.rows,
+        "rollouts": ROLLOUTS, "kept": KEPT, "tokens": asked.tokens, "rows_at_once": asked.rows,
         "rest_cpu_seconds": round(rest, 3), "all_cpu_seconds": round(every, 3), "ratio": round(every / rest, 1),
     }  # fmt: skip
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    machine, rows = describe("torch", "transformers", "trl"), rows_of(result)
+    print(line(machine))
+    show(rows)
+    write(asked.out, rows, machine, quick=asked.quick, **result)
 
 
 if __name__ == "__main__":

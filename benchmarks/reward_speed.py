@@ -10,19 +10,18 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.machine import describe, line
+from benchmarks.rows import Row, faster, options, show, write
 from whyseg.schemas import Mask
 from whyseg.training.rewards.compose import Reward
 from whyseg.training.targets import Target
 
 ANSWERS, OBJECTS, SIDE = 256, 30, 840
-RESULTS = Path(__file__).parent / "results" / "reward_speed.json"
 Plain = dict[str, Any]
 TIERS = ((0.9, 5), (0.8, 4), (0.7, 3), (0.5, 2), (0.3, 1))
 
@@ -91,15 +90,28 @@ def compare(name: str, goals: list[Plain], answers: list[list[Plain]], target: T
     return {"preset": name, "ours_ms": round(ours, 1), "pair_by_pair_ms": round(plain, 1)}
 
 
+def rows_of(rows: list[Plain]) -> list[Row]:
+    """Return what was found as rows."""
+    what = f"rewards of {ANSWERS} answers of {OBJECTS} objects, {{preset}}"
+    return [
+        Row(
+            what=what.format(preset=row["preset"]), value=row["ours_ms"],
+            baseline="pair by pair, the accuracy alone", **faster(row["ours_ms"], row["pair_by_pair_ms"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
 def main() -> None:
+    asked = options(__doc__, "reward_speed").parse_args()
     goals, answers = made_up()
     instances = [{"rle": goal["mask"], "bbox_2d": goal["bbox_2d"], "point_2d": goal["point_2d"]} for goal in goals]
     target = Target.from_json({"size": (SIDE, SIDE), "instances": instances})
     rows = [compare(name, goals, answers, target) for name in ("vision_reasoner_7b", "star_7b_stage1")]
     machine = describe("numpy", "scipy", "pycocotools")
     print(line(machine))
-    found = {"answers": ANSWERS, "objects": OBJECTS, "rows": rows, "machine": machine}
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    show(rows_of(rows))
+    write(asked.out, rows_of(rows), machine, quick=asked.quick, answers=ANSWERS, objects=OBJECTS, presets=rows)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PilImage
 
+from benchmarks.machine import describe, line
+from benchmarks.rows import Row, options, spread, write
 from whyseg.curation import similarity
 from whyseg.curation.images import RgbArray, read_reduced, read_upright
 from whyseg.training.tiny_scenes import draw_scene
@@ -103,38 +105,57 @@ def prints_of(pictures: list[RgbArray]) -> similarity.Fingerprints:
     return np.stack([similarity.fingerprint(picture) for picture in pictures])
 
 
-def false_pairs(name: str, pictures: list[RgbArray]) -> None:
+def false_pairs(name: str, pictures: list[RgbArray]) -> Row:
     prints = prints_of(pictures)
     pairs = len(pictures) * (len(pictures) - 1) // 2
-    print(f"| {name} | {len(pictures)} | {pairs:,} | {len(similarity.links(prints))} | {prints['flat'].sum()} |")
+    links = len(similarity.links(prints))
+    print(f"| {name} | {len(pictures)} | {pairs:,} | {links} | {prints['flat'].sum()} |")
+    return Row(what=f"different pictures taken for the same: {name}", unit=f"of {pairs:,} pairs", value=links)
+
+
+def timed_links(many: similarity.Fingerprints, what: str) -> Row:
+    """Time the comparing of fingerprints, three times."""
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        found = similarity.links(many)
+        took.append(time.perf_counter() - start)
+    print(f"{what}: {spread(took)} s, {len(found)} links")
+    return Row(what=what, unit="s", **spread(took))
 
 
 def main() -> None:
+    asked = options(__doc__, "similarity").parse_args()
+    few = 10 if asked.quick else 1
+    rows = []
     photos = photographs()
     originals = prints_of(list(photos.values()))
     print(f"| copy of each of {len(photos)} photographs | found |\n|---|---|")
     for name, change in COPIES.items():
         copies = prints_of([change(pixels) for pixels in photos.values()])
         pairs = zip(originals, copies, strict=True)
-        print(f"| {name} | {sum(bool(similarity.links(np.stack(pair))) for pair in pairs)} |")
+        found = sum(bool(similarity.links(np.stack(pair))) for pair in pairs)
+        print(f"| {name} | {found} |")
+        rows.append(Row(what=f"copies found: {name}", unit=f"of {len(photos)}", value=found))
     rng = np.random.default_rng(0)
     print("\n| different pictures | number | pairs | taken for the same | flat |\n|---|---|---|---|---|")
-    false_pairs("photographs", list(photos.values()))
-    false_pairs("tiles of them", list(tiles(photos)))
-    false_pairs("faces and backgrounds, 25×25", tiny_faces())
-    false_pairs("drawn scenes", [draw_scene(rng).image for _ in range(8000)])
-    false_pairs("drawn scenes on white", [draw_scene(rng, plain=True).image for _ in range(4000)])
-    false_pairs("noise", [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(2000)])
-    many = np.zeros(100_000, similarity.FINGERPRINT)
+    rows += [
+        false_pairs("photographs", list(photos.values())),
+        false_pairs("tiles of them", list(tiles(photos))),
+        false_pairs("faces and backgrounds, 25×25", tiny_faces()),
+        false_pairs("drawn scenes", [draw_scene(rng).image for _ in range(8000 // few)]),
+        false_pairs("drawn scenes on white", [draw_scene(rng, plain=True).image for _ in range(4000 // few)]),
+        false_pairs("noise", [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(2000 // few)]),
+    ]
+    many = np.zeros(100_000 // few, similarity.FINGERPRINT)
     many["dct"], many["gradient"] = rng.integers(0, 2**64, (2, len(many)), dtype=np.uint64)
     many["colours"] = rng.integers(0, 256, (len(many), 8, 8, 3), dtype=np.uint8)
-    start = time.perf_counter()
-    found = similarity.links(many)
-    print(f"\n{len(many):,} fingerprints: {time.perf_counter() - start:.1f} s, {len(found)} links")
-    many[1:20_000] = many[0]
-    start = time.perf_counter()
-    found = similarity.links(many)
-    print(f"of which 20,000 are the same: {time.perf_counter() - start:.1f} s, {len(found)} links")
+    rows.append(timed_links(many, f"{len(many):,} fingerprints compared"))
+    many[1 : 20_000 // few] = many[0]
+    rows.append(timed_links(many, f"{len(many):,} fingerprints, {20_000 // few:,} of them the same"))
+    machine = describe("numpy", "opencv-python-headless", "scikit-image", "scikit-learn")
+    print(line(machine))
+    write(asked.out, rows, machine, quick=asked.quick)
 
 
 if __name__ == "__main__":

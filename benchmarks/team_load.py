@@ -10,10 +10,8 @@ records lie on a PostgreSQL of its own (Debian's package ``postgresql``). Figure
 JSON; the exit code is 1 when anything was lost, claimed twice or answered with an error.
 """
 
-import argparse
 import asyncio
 import contextlib
-import json
 import os
 import re
 import signal
@@ -33,6 +31,8 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 
 from benchmarks.machine import describe, line
+from benchmarks.rows import RESULTS, Budget, Row, options, over, write
+from benchmarks.rows import show as show_rows
 from benchmarks.team_people import PASSWORD, SIZE, Person, Record
 from tests.postgres import cluster, new_database
 from tests.provision import postgres
@@ -43,30 +43,30 @@ from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Sample
 from whyseg.schemas.user import Role
 
-RESULTS = Path(__file__).parent / "results" / "team_load.json"
 PICTURES, SAMPLES_EACH = 40, 15
 SAVE_BUDGET = 50.0  # ms, the 95th percentile of a save
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = options(__doc__, "team_load")
+    parser.set_defaults(out=None)
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--postgres", action="store_true", help="records on a PostgreSQL of its own")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where the JSON goes")
     asked = parser.parse_args()
     machine = describe("fastapi", "uvicorn", "sqlalchemy", "pydantic")
     machine["real_time"] = os.sched_getscheduler(0) != os.SCHED_OTHER  # as chrt sets it, on a machine with other work
     with tempfile.TemporaryDirectory() as folder, database(asked.postgres) as url:
-        found = measure(Path(folder), url, people=asked.people, seconds=asked.seconds)
+        found = measure(Path(folder), url, people=asked.people, seconds=20 if asked.quick else asked.seconds)
     name = "postgresql" if asked.postgres else "sqlite"
     machine["load_after"] = describe()["load"]
-    known = json.loads(asked.out.read_text()) if asked.out.exists() else {}
-    result = known | {name: {"machine": machine, **found}}
-    show(name, result[name])
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(line(machine))
+    show(name, found)
+    rows = rows_of(name, found)
+    show_rows(rows)
+    out = asked.out or RESULTS / ("team_load_postgres.json" if asked.postgres else "team_load.json")
+    write(out, rows, machine, quick=asked.quick, database=name, **found)
     if found["errors"] or found["double_claims"] or found["lost"]:
         sys.exit(1)
 
@@ -250,9 +250,28 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"n": len(values), "p50": round(float(p50), 1), "p95": round(float(p95), 1), "max": round(max(values), 1)}
 
 
+def rows_of(name: str, found: dict[str, Any]) -> list[Row]:
+    """Return what was found as rows."""
+    ms, who = found["ms"], f"{found['people']} people, {name}"
+    empty = ms["empty"]["p50"]
+
+    def row(kind: str, what: str, budget: Budget | None = None) -> Row:
+        seen = {key: ms[kind][key] for key in ("p50", "p95")}
+        return Row(what=f"{who}: {what}", **seen, baseline="an empty POST", **over(seen["p50"], empty), budget=budget)
+
+    none = Budget(of="value", at_most=0)
+    wrong = [("errors", "errors"), ("lost", "lost updates"), ("double_claims", "samples claimed twice")]
+    return [
+        row("save", "a save is acknowledged", Budget(of="p95", at_most=SAVE_BUDGET)),
+        row("click, beside the model", "a click beside the model"),
+        row("open", "a sample is opened"),
+        *(Row(what=f"{who}: {what}", unit="", value=found[key], budget=none) for key, what in wrong),
+        Row(what=f"{who}: the server's memory", unit="MB", value=found["server"]["memory_mb"]),
+    ]
+
+
 def show(name: str, found: dict[str, Any]) -> None:
     """Print the figures."""
-    print(line(found["machine"]))
     print(f"{name}: {found['people']} people, {found['seconds']:g} s; {found['done']}")
     print(f"errors {found['errors']}, double claims {found['double_claims']}, lost {found['lost']}")
     for text in [*found["first_errors"], *found["first_lost"]]:
@@ -262,8 +281,6 @@ def show(name: str, found: dict[str, Any]) -> None:
     print(f"{'ms':<26}{'n':>7}{'median':>9}{'p95':>9}{'max':>9}")
     for kind, row in found["ms"].items():
         print(f"{kind:<26}{row['n']:>7}{row['p50']:>9}{row['p95']:>9}{row['max']:>9}")
-    save, empty = found["ms"]["save"], found["ms"]["empty"]
-    print(f"save p95 {save['p95']} ms, budget {SAVE_BUDGET:g}; an empty POST takes {empty['p95']}")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,8 @@ those that the clustering asks about. Ours votes on run lengths as they are stor
 the same bool arrays. All four must come to the same mask, in both modes.
 """
 
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -18,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import describe, line
+from benchmarks.rows import Budget, Row, faster, options, show, write
 from tests.training.dense_voting import dense_mask, dense_vote
 from whyseg.schemas import Mask
 from whyseg.training.voting import Answer, Settings, vote
@@ -25,7 +24,6 @@ from whyseg.training.voting import Answer, Settings, vote
 SIZE = (2160, 3840)
 ANSWERS = 32
 REPEATS = 5
-RESULTS = Path(__file__).parent / "results" / "vote.json"
 BoolArray = npt.NDArray[np.bool_]
 Plain = list[dict[str, Any]]
 
@@ -104,16 +102,38 @@ def timed(run: Callable[[], Any], repeats: int) -> tuple[Any, float]:
     return result, float(np.median(times))
 
 
+def rows_of(modes: list[dict[str, Any]]) -> list[Row]:
+    """Return what was found as rows."""
+    rows = []
+    for mode in modes:
+        ms = mode["ms"]
+        for own, how in (("ours", "run lengths"), ("with_encoding", "encoding the arrays first")):
+            for theirs, what in (
+                ("dense_pairwise", "arrays, all pairs"),
+                ("dense_greedy", "arrays, clustering's pairs"),
+            ):
+                budget = Budget(of="ratio", at_least=10) if (own, theirs) == ("ours", "dense_pairwise") else None
+                rows.append(
+                    Row(
+                        what=f"vote of {ANSWERS} at {SIZE[1]}×{SIZE[0]}, {mode['mode']}, {how}", p50=ms[own],
+                        baseline=what, **faster(ms[own], ms[theirs]), budget=budget,
+                    )
+                )  # fmt: skip
+    return rows
+
+
 def main() -> None:
+    asked = options(__doc__, "vote").parse_args()
+    repeats = 1 if asked.quick else REPEATS
     plain = made_up()
     machine, rows = describe("numpy", "pycocotools"), []
     print(line(machine))
     runs = encoded(plain)
     for mode in ("best", "consensus"):
         settings = Settings.parse({"mode": mode})
-        fresh = [stored_again(runs) for _ in range(REPEATS)]
-        ours, ours_ms = timed(lambda fresh=fresh, s=settings: vote(fresh.pop(), SIZE, s).mask, REPEATS)  # type: ignore[misc]
-        whole, whole_ms = timed(lambda s=settings: vote(encoded(plain), SIZE, s).mask, REPEATS)  # type: ignore[misc]
+        fresh = [stored_again(runs) for _ in range(repeats)]
+        ours, ours_ms = timed(lambda fresh=fresh, s=settings: vote(fresh.pop(), SIZE, s).mask, repeats)  # type: ignore[misc]
+        whole, whole_ms = timed(lambda s=settings: vote(encoded(plain), SIZE, s).mask, repeats)  # type: ignore[misc]
         greedy, greedy_ms = timed(lambda s=settings: dense_vote(plain, SIZE, s), 1)  # type: ignore[misc]
         pairs, pairs_ms = timed(lambda s=settings: pairwise_vote(plain, SIZE, s), 1)  # type: ignore[misc]
         same = ours == whole == Mask.encode(greedy) == Mask.encode(pairs)
@@ -122,9 +142,8 @@ def main() -> None:
         print(f"{mode}: same result {same}; " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in times.items()))
         for name in ("ours", "with_encoding"):
             print(f"  {name}: {pairs_ms / times[name]:.0f}× of pairwise, {greedy_ms / times[name]:.0f}× of greedy")
-    RESULTS.write_text(
-        json.dumps({"machine": machine, "size": SIZE, "answers": ANSWERS, "rows": rows}, indent=2) + "\n"
-    )
+    show(rows_of(rows))
+    write(asked.out, rows_of(rows), machine, quick=asked.quick, size=SIZE, answers=ANSWERS, modes=rows)
 
 
 if __name__ == "__main__":
