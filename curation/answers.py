@@ -26,7 +26,8 @@ from whyseg.schemas.record import Record
 from whyseg.schemas.revision import Head, Revision, State
 from whyseg.schemas.sample import Sample
 
-WORK = ("revise", "submit", "accept", "reject", "reopen", "adopt")  # of a sample; who has done so knows it
+# Work on a sample; who has done so knows it.
+WORK = ("revise", "submit", "accept", "reject", "reopen", "adopt", "accept_proposal", "dismiss_proposal")
 _TOGETHER = 25  # samples that are handed out in one transaction: others write in between
 ANSWERED = ("query", "instances", "ignore", "no_target", "reasoning_type", "hops", "depth")  # what adopting takes
 

@@ -24,7 +24,8 @@ class Event(Record):
 
     ``action``: as in the audit log, where ``entry`` is its number. ``revision`` and ``number``: the revision that it
     made or speaks of. ``changes``: what a revision changed of the one before it, such as "question" or "instance 2:
-    mask". ``reasons`` and ``comments`` are a review's, ``reason`` is why the sample was opened again.
+    mask". ``reasons`` and ``comments`` are a review's, ``reason`` is why the sample was opened again, or why a change
+    was proposed that was accepted or dismissed.
     """
 
     entry: int
@@ -60,7 +61,7 @@ def history(database: Database, sample_id: str, *, whole: bool = True) -> list[E
                 told |= {"reasons": review.reasons, "comments": review.comments}
             elif entry.action == "revise":
                 told |= {"changes": changes.get(revision, ())}
-            elif entry.action == "reopen":
+            elif entry.action in ("reopen", "accept_proposal", "dismiss_proposal"):
                 told |= {"reason": entry.detail.get("reason")}
             found.append(Event(entry=entry.number, at=entry.at, by=entry.actor, action=entry.action, **told))
         if not whole:
