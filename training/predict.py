@@ -14,16 +14,15 @@ from pydantic import Field
 
 from whyseg.curation.blobs import write_atomically
 from whyseg.curation.reading import Data, Item
-from whyseg.schemas import Mask, Record, Split
+from whyseg.schemas import Record, Split
 from whyseg.schemas.errors import RefusedInput, UsageError
-from whyseg.training.answers import Answer as Read
-from whyseg.training.answers import parse
 from whyseg.training.candidates import CandidateFile, Candidates
 from whyseg.training.evaluate import unscorable
 from whyseg.training.mask_reward import Masks
 from whyseg.training.policies import Policy
 from whyseg.training.predictions import Journal, line_of
-from whyseg.training.voting import Answer, Candidate, Settings
+from whyseg.training.seeing import ballot, seen
+from whyseg.training.voting import Settings
 
 RUN, CANDIDATES, PREDICTIONS = "predict.json", "candidates.jsonl", "predictions.jsonl"
 TOGETHER = 16  # questions that are asked at once where answers are greedy
@@ -97,29 +96,12 @@ class Predictor:
         return [self._candidates(item, some) for item, some in zip(items, texts, strict=True)]
 
     def _candidates(self, item: Item, texts: Sequence[str]) -> Candidates:
-        size, frame = item.sample.size, self.policy.frame
-        read = [parse(text, self.policy.shape) for text in texts]
-        things = [thing for one in read if isinstance(one, Read) for thing in one.things]
-        prompts = [thing.prompt(frame, size) for thing in things]
-        found = iter(self.masks.scored(item.image.id, item.pixels, prompts))
-        answers = []
-        for one in read:
-            if not isinstance(one, Read):
-                answers.append(Answer(parsed=False))
-                continue
-            objects = []
-            for thing in one.things:
-                prompt = thing.prompt(frame, size)
-                mask, score = next(found) or (Mask.empty(size), 0.0)
-                box = prompt.box if prompt else None
-                corners = (box.x0, box.y0, box.x1, box.y1) if box else None
-                objects.append(Candidate(mask=mask, score=score, label=thing.label, box=corners))
-            answers.append(Answer(objects=tuple(objects)))
+        size = item.sample.size
+        answers = tuple(map(ballot, seen(texts, self.policy, self.masks, item.image.id, item.pixels, size)))
         tokens: tuple[int, ...] = ()
         if isinstance(self.policy, _Counts):
             tokens = tuple(self.policy.count_tokens(text) for text in texts)
-        key = item.sample.id
-        return Candidates(size=size, answers=tuple(answers), sample_id=key, texts=tuple(texts), tokens=tokens)
+        return Candidates(size=size, answers=answers, sample_id=item.sample.id, texts=tuple(texts), tokens=tokens)
 
 
 def predict(

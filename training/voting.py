@@ -19,18 +19,19 @@ pairs out, and a consensus is counted over the stretches between run ends, not o
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco
-from pydantic import Field
 
+from whyseg.curation.asking import Cluster as Cluster
+from whyseg.curation.asking import Settings as Settings
+from whyseg.curation.asking import Vote as Vote
 from whyseg.schemas import Mask, Record, union
 from whyseg.schemas.errors import SizeMismatch
 from whyseg.schemas.mask import runs_from_counts
 
-Share = Annotated[float, Field(ge=0, le=1)]
 _ROUNDING = 1e-9  # a pixel with exactly the share that is wanted must not fail for a rounding error
 GRID: dict[str, tuple[Any, ...]] = {  # what StAR's own sweep goes through
     "no_object": (0.5, 0.6, 0.7),
@@ -39,16 +40,6 @@ GRID: dict[str, tuple[Any, ...]] = {  # what StAR's own sweep goes through
     "mode": ("best", "consensus"),
     "pixels": (0.5, 0.6, 0.7),
 }
-
-
-class Settings(Record):
-    """What a vote goes by; the defaults are StAR's. Each is a share in [0, 1]."""
-
-    no_object: Share = 0.5
-    iou: Share = 0.85
-    votes: Share = 0.2
-    mode: Literal["best", "consensus"] = "best"
-    pixels: Share = 0.5
 
 
 class Candidate(Record):
@@ -68,39 +59,6 @@ class Answer(Record):
 
     parsed: bool = True
     objects: tuple[Candidate, ...] = ()
-
-
-class Cluster(Record):
-    """Candidates that mean the same thing.
-
-    ``members``: (answer, object) of each, counted from 0; ``votes``: distinct answers; ``ratio``: of the valid ones;
-    ``score``: the mean. ``chosen``: its mask is part of the result.
-    """
-
-    mask: Mask
-    label: str = ""
-    votes: int
-    ratio: float
-    score: float
-    members: tuple[tuple[int, int], ...]
-    chosen: bool = False
-
-
-class Vote(Record):
-    """What the answers amount to.
-
-    ``outcome``: "failed" when no answer could be read, and ``mask`` is None; "no_object" when nothing is there, and
-    the mask is empty. ``agreement``, in [0, 1]: the mean share of the valid answers behind each chosen cluster, or
-    behind "nothing there"; 0 when it failed. ``count``: how many objects most answers see. ``clusters``: best first.
-    """
-
-    outcome: Literal["mask", "no_object", "failed"]
-    mask: Mask | None
-    agreement: float
-    valid: int
-    no_object_votes: int
-    count: int
-    clusters: tuple[Cluster, ...]
 
 
 def vote(answers: Sequence[Answer], size: tuple[int, int], settings: Settings | None = None) -> Vote:

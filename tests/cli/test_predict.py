@@ -17,8 +17,9 @@ from tests.training.scripted import ScriptedPolicy, said
 from whyseg.cli import app
 from whyseg.curation import segmenters
 from whyseg.curation.reading import open_data
+from whyseg.schemas import Mask
 from whyseg.schemas.errors import UsageError
-from whyseg.training import policies
+from whyseg.training import asker, policies
 from whyseg.training.frames import Frame
 from whyseg.training.world.dataset import PLAIN
 from whyseg.training.world.export import write_world
@@ -30,6 +31,7 @@ def policy(monkeypatch: pytest.MonkeyPatch) -> ScriptedPolicy:
     """Let every policy be this one, which sees a disc where the released pictures have one; segmenters are fakes."""
     found = ScriptedPolicy(lambda query, number: said((18, 18, 42, 42)) if number % 2 == 0 else said())
     monkeypatch.setattr(policies, "open_policy", lambda source, **words: found)
+    monkeypatch.setattr(asker, "open_policy", lambda source, **words: found)
     monkeypatch.setattr(segmenters, "choose", lambda model, told: (FakeSegmenter(), f"A fake instead of {model}."))
     return found
 
@@ -80,6 +82,59 @@ def test_answers_of_a_policy_need_a_place_and_a_sweep_several_answers(
     with pytest.raises(UsageError, match="Sampling: temperature"):
         run("predict", "v1", "-w", workspace, "--policy", "p", "--out", tmp_path / "out", "--temperature", "-1")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    data = np.full((40, 60, 3), 200, np.uint8)
+    cv2.imwrite(str(tmp_path / "any.png"), data)
+    return tmp_path / "any.png"
+
+
+def test_one_picture_outside_any_data_set_is_asked_about(policy: ScriptedPolicy, picture: Path, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn.png"
+    out = json.loads(run("predict", picture, "which?", "--policy", "p", "--json", "--overlay", drawn))
+    assert (out["size"], out["vote"], out["settings"], policy.asked) == ([40, 60], None, None, ["which?"])
+    (answer,) = out["answers"]
+    assert (answer["problem"], answer["objects"][0]["box"]) == (None, [18, 18, 42, 42])
+    # The fake's first mask of a box alone is the box less 12 − 8 = 4 pixels on each side: 22 … 38, both included.
+    assert Mask.parse(out["mask"]).box_xyxy == (22, 22, 39, 39)
+    pixels = cv2.imread(str(drawn))
+    assert pixels is not None
+    assert pixels.shape == (40, 60, 3)
+    assert pixels[18, 30].tolist() == [10, 214, 255]  # the box's upper edge, in BGR
+    assert pixels[2, 2].tolist() == [200, 200, 200]
+
+
+def test_several_answers_about_one_picture_are_voted_on(policy: ScriptedPolicy, picture: Path) -> None:
+    # Portions of 8: the script counts each from 0, so answers 0, 2, … of each see the box: 5 + 1 of 9 + … = 5 of 9.
+    out = json.loads(run("predict", picture, "which?", "--policy", "p", "--votes", "9", "--json"))
+    assert (len(out["answers"]), out["vote"]["valid"], out["vote"]["no_object_votes"]) == (9, 9, 4)
+    assert out["vote"]["clusters"][0]["votes"] == 5
+    nothing = json.loads(run("predict", picture, "?", "--policy", "p", "--votes", "9", "--no-object", "0.4", "--json"))
+    assert (nothing["vote"]["outcome"], Mask.parse(nothing["mask"]).area) == ("no_object", 0)
+
+
+def test_what_a_model_writes_does_not_steer_the_terminal(policy: ScriptedPolicy, picture: Path) -> None:
+    policy.script = lambda query, number: "\x1b[2J<answer>{\udcff\u202e</answer>"
+    out = run("predict", picture, "which?", "--policy", "p")
+    assert out.splitlines()[0] == r"\x1b[2J<answer>{?\u202e</answer>"
+    assert "unreadable: the answer is no valid JSON" in out
+    assert out.splitlines()[-1] == "no mask: no answer could be read"
+
+
+def test_a_picture_needs_a_question_and_a_data_set_a_place(policy: ScriptedPolicy, picture: Path) -> None:
+    for words, told in (
+        ((picture,), "whyseg predict .*any.png QUESTION"),
+        ((picture, " "), "the question is empty"),
+        ((picture, "which?", "--out", "x"), "--out is for a data set"),
+        ((picture, "which?", "--overlay", "x.jpg"), "--overlay is a PNG file"),
+        (("v1", "--overlay", "x.png"), "--overlay is for one picture"),
+        (("v1",), "--out DIR"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            run("predict", *words, "--policy", "p")
+    assert policy.asked == []
 
 
 def test_a_served_policy_that_answers_rightly_scores_well(tmp_path: Path) -> None:

@@ -68,7 +68,9 @@ PolicyOption = Annotated[str | None, word("MODEL", "Ask a policy: a run, a model
 PresetOption = Annotated[str | None, word("PRESET", "How the policy is asked, where it does not say itself.")]
 EndpointOption = Annotated[str | None, word("URL", "Where the policy is served, OpenAI's way.")]
 SegmenterOption = Annotated[str | None, word("MODEL", "What makes masks of boxes and points; SAM 2.1 large.")]
-SamplesOption = Annotated[int, typer.Option(min=1, help="Answers to a question; above 1 they are voted on.")]
+SamplesOption = Annotated[
+    int, typer.Option("--samples", "--votes", min=1, help="Answers to a question; above 1 they are voted on.")
+]
 
 
 def evaluate(

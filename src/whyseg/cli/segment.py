@@ -36,7 +36,7 @@ def segment(
     those of the last click.
     """
     prompt = read_prompt(point or [], box)
-    pixels = _open(image)
+    pixels = read_pixels(image)
     size = pixels.shape[0], pixels.shape[1]
     require_fitting(prompt, size)
     from whyseg.curation.segmenters import choose
@@ -107,7 +107,8 @@ def _box(text: str) -> "Box":
         raise UsageError(f"expected a box X1,Y1,X2,Y2 with X1 < X2 and Y1 < Y2, got {text!r}") from error
 
 
-def _open(path: Path) -> "RgbArray":
+def read_pixels(path: Path) -> "RgbArray":
+    """Return a picture file's upright pixels, uint8 (H, W, 3); raises ``RefusedImage``."""
     from whyseg.curation.images import read_upright
     from whyseg.schemas.errors import RefusedImage
 

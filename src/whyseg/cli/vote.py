@@ -17,7 +17,9 @@ NoObjectOption = Annotated[
 IouOption = Annotated[
     float, typer.Option(help="From this IoU with a cluster's first mask, a mask joins it.", **ShareRange)
 ]
-VotesOption = Annotated[float, typer.Option(help="A cluster needs this share of the answers.", **ShareRange)]
+VotesOption = Annotated[
+    float, typer.Option("--vote-share", help="A cluster needs this share of the answers.", **ShareRange)
+]
 ModeOption = Annotated[
     Literal["best", "consensus"], typer.Option(help="A cluster's mask: its best member's, or a vote of pixels.")
 ]
@@ -50,7 +52,7 @@ def vote(
     if json:
         print_json({**_plain(found), "settings": settings.plain(), **({"sweep": rows} if sweep else {})})
         return
-    _show(found, settings, ballots)
+    show(found)
     for row in rows:
         words = ", ".join(f"{name} {value}" for name, value in row["settings"].items())
         typer.echo(f"{words}: {row['outcome']}, agreement {row['agreement']:.2f}, IoU {row['iou']:.4f} with the above")
@@ -94,10 +96,15 @@ def told(settings: "Settings") -> dict[str, Any]:
     return settings.model_dump(exclude={"pixels"} if settings.mode == "best" else set())
 
 
-def _show(found: "Vote", settings: "Settings", ballots: "Ballots") -> None:
+def show(found: "Vote") -> None:
+    """Print a vote as a table of its clusters."""
+    from whyseg.curation.images import printable
+
     typer.echo(f"{found.outcome}: agreement {found.agreement:.2f}, {found.valid} readable answers")
     typer.echo(f"{found.no_object_votes} see nothing, most of the others {found.count} object(s)")
     typer.echo(f"{'':>2} {'votes':>5} {'share':>6} {'score':>6} {'pixels':>10}  label")
     for one in found.clusters:
         mark = "*" if one.chosen else ""
-        typer.echo(f"{mark:>2} {one.votes:>5} {one.ratio:>6.2f} {one.score:>6.3f} {one.mask.area:>10}  {one.label}")
+        typer.echo(
+            f"{mark:>2} {one.votes:>5} {one.ratio:>6.2f} {one.score:>6.3f} {one.mask.area:>10}  {printable(one.label)}"
+        )
