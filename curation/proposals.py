@@ -125,12 +125,17 @@ class Proposals:
         *,
         state: ProposalState | None = "open",
         reason: RevisionReason | None = None,
+        sample_id: str | None = None,
         viewer: Viewer | None = None,
         offset: int = 0,
         limit: int = 50,
     ) -> ProposalPage:
-        """Return a page of the proposals of a state, or of all, as a viewer sees them; see `visibility`."""
+        """Return a page of the proposals of a state, or of all, as a viewer sees them; see `visibility`.
+
+        ``sample_id``: those about that sample alone.
+        """
         where = [*seen(viewer), *([_is(state)] if state else [])]
+        where += [ProposalRow.sample_id == sample_id] if sample_id is not None else []
         only = [ProposalRow.reason == reason.value] if reason else []
         with self.store.database.read() as session:
             joined = select(ProposalRow.reason, func.count()).join(SampleRow, SampleRow.id == ProposalRow.sample_id)

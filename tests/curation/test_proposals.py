@@ -198,6 +198,7 @@ def test_a_page_is_sorted_and_counts_every_reason(store: Store, head: Head) -> N
     page = proposals.page(reason=RevisionReason.BOUNDARY, offset=1)
     assert ([one.score for one in page.proposals], page.total) == ([0.1], 2)
     assert page.reasons == {"boundary": 2, "query_rewrite": 2}
+    assert [one.score for one in proposals.page(sample_id=head.sample.id).proposals] == [0.7, 0.5]
     proposals.dismiss(boundary(head).id, author="cur")
     assert [one.score for one in proposals.of(head.sample.id)] == [0.5, 0.7]  # open ones first
 
