@@ -1,12 +1,14 @@
 """Questions about the samples: filters, pages, neighbours and counts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from whyseg.curation.ordering import Order as Order
+from whyseg.curation.ordering import is_proposed, sorted_by
 from whyseg.curation.tables import AnswerRow, AssignmentRow, ImageRow, ReleaseRow, RevisionRow, SampleRow
 from whyseg.curation.visibility import Viewer, hidden, hidden_answers, open_originals
 from whyseg.schemas.errors import NotFound
@@ -14,13 +16,12 @@ from whyseg.schemas.record import Record, Utc
 from whyseg.schemas.revision import State
 from whyseg.schemas.sample import MAX_DEPTH, ReasoningType
 
-Order = Literal["added", "updated"]
-
 
 class SampleFilter(Record):
     """Which samples; what is None does not restrict. ``text`` is looked for in question and file name, in any case.
 
-    ``assigned``: to whom; "" for those that are assigned to nobody. ``viewer``: who looks, see `visibility`.
+    ``assigned``: to whom; "" for those that are assigned to nobody. ``proposed``: whether a change to them waits for a
+    decision. ``viewer``: who looks, see `visibility`.
     """
 
     state: State | None = None
@@ -30,6 +31,7 @@ class SampleFilter(Record):
     image_id: str | None = None
     text: str | None = None
     assigned: str | None = None
+    proposed: bool | None = None
     viewer: Viewer | None = None
 
 
@@ -102,6 +104,8 @@ def conditions(session: Session, wanted: SampleFilter) -> list[ColumnElement[boo
         found.append(SampleRow.id.in_(select(AssignmentRow.sample_id).where(AssignmentRow.user == wanted.assigned)))
     elif wanted.assigned is not None:
         found.append(SampleRow.id.not_in(select(AssignmentRow.sample_id)))
+    if wanted.proposed is not None:
+        found.append(is_proposed() if wanted.proposed else ~is_proposed())
     return found
 
 
@@ -111,18 +115,14 @@ def seen(viewer: Viewer | None) -> list[ColumnElement[bool]]:
 
 
 def page(session: Session, wanted: SampleFilter, order: Order, offset: int, limit: int) -> Page:
-    """Return a page of the samples that match: in the order of adding, or the last changed first."""
+    """Return a page of the samples that match, in an order of `ordering.sorted_by`."""
     where = conditions(session, wanted)
-    by = SampleRow.added if order == "added" else SampleRow.updated_at.desc()
-    chosen = select(SampleRow.id).where(*where, *seen(wanted.viewer)).order_by(by).offset(offset).limit(limit)
-    rows = session.execute(
-        select(SampleRow, ImageRow.file_name)
-        .join(ImageRow, ImageRow.id == SampleRow.image_id)
-        .where(SampleRow.id.in_(chosen))
-        .order_by(by)
-    )
+    chosen = select(SampleRow.id).where(*where, *seen(wanted.viewer))
+    ids = list(session.scalars(sorted_by(chosen, order).offset(offset).limit(limit)))
+    found = select(SampleRow, ImageRow.file_name).join(ImageRow, ImageRow.id == SampleRow.image_id)
+    rows = {row.id: (row, name) for row, name in session.execute(found.where(SampleRow.id.in_(ids)))}
     total = _count(session, *where) - _count_among(session, hidden(wanted.viewer), *where)
-    return Page(total=total, samples=tuple(_summary(row, file_name) for row, file_name in rows))
+    return Page(total=total, samples=tuple(_summary(*rows[key]) for key in ids))
 
 
 def _summary(row: SampleRow, file_name: str) -> SampleSummary:

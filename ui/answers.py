@@ -17,6 +17,7 @@ _USER = "name:s role:s disabled:b created_at:s"
 _CHECKS = "running:o? last:o?"
 _COUNTS = "images:i samples:i revisions:i instances:i no_target:i releases:i states:o matrix:o accepted:o targets:l"
 _FINDING = "id:s kind:s severity:s message:s sample_id:s? image_id:s?"
+_PROPOSAL = "id:s sample_id:s revision_id:s reason:s says:s instances:l? query:o? made_by:s score:n decision:o? state:s"
 _HANDED_OUT = "answers:l skipped:l"
 
 ANSWERS = {
@@ -47,6 +48,10 @@ ANSWERS = {
     "GET /findings": "total:i kinds:o severities:o findings:l",
     "PUT /findings/{finding_id}/set-aside": _FINDING,
     "DELETE /findings/{finding_id}/set-aside": _FINDING,
+    "GET /samples/{sample_id}/signals": "run:o? signals:o?",
+    "GET /proposals": "total:i reasons:o proposals:l",
+    "POST /proposals/{proposal_id}/accept": _STANDING,
+    "POST /proposals/{proposal_id}/dismiss": _PROPOSAL,
     "GET /checks": _CHECKS,
     "POST /checks": _CHECKS,
     "GET /stats": _COUNTS,

@@ -34,6 +34,7 @@ from whyseg.ui.routes.findings import FindingRoutes
 from whyseg.ui.routes.leases import LeaseRoutes
 from whyseg.ui.routes.people import PeopleRoutes
 from whyseg.ui.routes.pictures import PictureRoutes
+from whyseg.ui.routes.proposals import ProposalRoutes
 from whyseg.ui.routes.releases import ReleaseRoutes
 from whyseg.ui.routes.reviews import ReviewRoutes
 from whyseg.ui.routes.samples import SampleRoutes
@@ -90,6 +91,7 @@ def build_api(
     api.include_router(DraftRoutes(workspace, drafting).router())
     api.include_router(CoverageRoutes(workspace).router())
     api.include_router(FindingRoutes(workspace, runs).router())
+    api.include_router(ProposalRoutes(workspace).router())
     api.include_router(ReleaseRoutes(workspace).router())
     app.state.throughput = Throughput(workspace.store.database)
     api.include_router(PeopleRoutes(workspace, app.state.throughput, team).router())

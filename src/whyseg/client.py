@@ -19,6 +19,7 @@ import httpx
 
 from whyseg.client_answers import ANSWER_ROUTES, AnswerMethods
 from whyseg.client_findings import FINDING_ROUTES, FindingMethods
+from whyseg.client_proposals import PROPOSAL_ROUTES, ProposalMethods
 from whyseg.client_team import TEAM_ROUTES, TeamMethods
 from whyseg.schemas import Comment, Image, Mask, Point, Reason, Release, ReleaseItem, Review, Sample, State
 from whyseg.schemas.errors import ServerRefused, ServerUnreachable
@@ -60,6 +61,7 @@ ROUTES = {
     **TEAM_ROUTES,
     **ANSWER_ROUTES,
     **FINDING_ROUTES,
+    **PROPOSAL_ROUTES,
 }
 
 
@@ -105,7 +107,7 @@ class Http(Protocol):
         ...
 
 
-class Client(TeamMethods, AnswerMethods, FindingMethods):
+class Client(TeamMethods, AnswerMethods, FindingMethods, ProposalMethods):
     """A connection to a server; use it as a context manager, or call `close`.
 
     ``http`` is a client to go through, which knows the server's address, in place of one made for ``url``.
@@ -150,7 +152,8 @@ class Client(TeamMethods, AnswerMethods, FindingMethods):
     def samples(self, **wanted: Any) -> dict[str, Any]:
         """Return a page of the samples that match: ``{"total", "samples"}``.
 
-        ``wanted``: state, reasoning_type, depth, text, assigned, order (added | updated), offset, limit.
+        ``wanted``: state, reasoning_type, depth, text, assigned, proposed, order (added | updated | proposed | findings
+        | unsolved | disagreeing | ambiguous | boundary | easiest), offset, limit.
         """
         return self._json("GET", "samples", **wanted)
 

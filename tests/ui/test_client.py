@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 import whyseg
 from tests.builders import block
+from tests.proposed import add_proposal, add_signals
 from whyseg.client import ROUTES, Client
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
@@ -149,6 +150,7 @@ def test_every_method_asks_for_its_own_route(
     assert [person["name"] for person in asks("people", since="2026-01-01")["people"]] == ["local", "Zoe"]
     assert asks("audit", action="add_user", limit=5)["entries"][0]["subject"] == "user:Zoe"
     hands_out(asks, workspace, sample.id)
+    decides_on_proposals(asks, workspace, sample.id)
     with pytest.raises(ServerRefused, match="does not sign in"):
         ours.change_password("correct horse battery", "battery horse correct")
     asked.add("change_password")
@@ -180,6 +182,19 @@ def hands_out(asks: Callable[..., Any], workspace: Workspace, key: str) -> None:
     assert asks("gold", limit=5)["gold"][0]["revision_id"] == adopted["revision"]
     assert asks("hand_out_gold", ["zoe"])["skipped"][0]["reason"] == "was given it before"
     asks("unmark_gold", key)
+
+
+def decides_on_proposals(asks: Callable[..., Any], workspace: Workspace, key: str) -> None:
+    """Ask for everything about what a model says of a sample and proposes to change."""
+    assert asks("signals", key) is None
+    kept = add_signals(workspace.store, key)
+    run, found = asks("signals", key)
+    assert (run.policy, found) == ("tiny", kept)
+    first, second = (add_proposal(workspace.store, key, block(5, 5, number, 3, SIZE)) for number in (4, 5))
+    assert {one.id for one in asks("proposals", sample_id=key, limit=5)} == {first.id, second.id}
+    assert asks("proposal_picture", first.id, side=64)[:2] == b"\xff\xd8"
+    assert asks("dismiss_proposal", second.id).decision.accepted is False
+    assert asks("accept_proposal", first.id)["state"] == "submitted"
 
 
 def test_a_refusal_has_the_servers_words_and_facts(ours: Client, sample: Sample) -> None:

@@ -70,13 +70,20 @@ class SampleRoutes:
         depth: Annotated[Annotated[int, Field(ge=1, le=MAX_DEPTH)] | None, _or_none] = None,
         text: Annotated[Annotated[str, Field(max_length=200)] | None, _or_none] = None,
         assigned: Annotated[Annotated[str, Field(max_length=200)] | None, _or_none] = None,
+        proposed: Annotated[bool | None, _or_none] = None,
         order: Order = "added",
         offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> JSONResponse:
         """Return a page of the samples that match."""
         wanted = SampleFilter(
-            state=state, reasoning_type=reasoning_type, depth=depth, text=text, assigned=assigned, viewer=viewer(who)
+            state=state,
+            reasoning_type=reasoning_type,
+            depth=depth,
+            text=text,
+            assigned=assigned,
+            proposed=proposed,
+            viewer=viewer(who),
         )
         return JSONResponse(self.store.page(wanted, order=order, offset=offset, limit=limit).plain())
 
