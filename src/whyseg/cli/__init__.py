@@ -8,6 +8,7 @@ from whyseg import __version__
 from whyseg.cli import (
     agreement,
     checking,
+    compare,
     demo,
     drafting,
     evaluate,
@@ -51,6 +52,7 @@ app.command()(segment.segment)
 app.command()(predict.predict)
 app.command()(vote.vote)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(drafting.draft)
 app.command()(reward.reward)
 app.command()(train.train)
