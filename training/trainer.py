@@ -1,6 +1,7 @@
 """A run's trainer, put together: policy, adapters, rows in their order, rewards, records. Brings torch and TRL."""
 
 import json
+import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from whyseg.training.settings import arguments
 
 Progress = Callable[[int, int, float], None]  # updates done, of how many, the last one's mean reward
 SHOWN = 12  # times in a run that answers are kept to look at
+REFERENCE = "ref"  # what TRL calls the copy of adapters that the KL term keeps to, and saves beside them
 
 
 class Keeper(TrainerCallback):  # type: ignore[misc]
@@ -150,6 +152,7 @@ def save(trainer: RestTrainer, folder: RunFolder, record: RunRecord) -> None:
     trainer.save_model(str(folder.policy))
     if not is_main():
         return
+    shutil.rmtree(folder.policy / REFERENCE, ignore_errors=True)
     trainer.processing_class.save_pretrained(folder.policy)
     adapted = record.preset.lora is not None or record.start.adapters is not None
     base = str(Path(record.start.base).resolve()) if Path(record.start.base).is_dir() else record.start.base
