@@ -46,9 +46,10 @@ class Signals(Record):
 
     ``mean_iou`` and ``best_iou``: over all answers, those that cannot be read with 0. ``pass_rate``: the share of
     answers with an IoU of at least 0.5. ``agreement``: of the vote. ``entropy``: of the answers over what they see, in
-    bits, see `training.signals`. ``vote_iou``: of what the vote says. ``reprompted_iou``: of the segmenter's mask when
-    it is prompted with the annotated boxes and points; None where nothing is annotated. ``failed``: answers that cannot
-    be read. ``empty``: answers that see nothing. ``clusters``: the largest, best first, at most eight.
+    bits, see `training.signals`. ``vote_iou``: of what the vote says. ``box_iou``: of the boxes that the answers gave
+    what the vote says, with the annotated boxes. ``reprompted_iou``: of the segmenter's mask when it is prompted with
+    the annotated boxes and points. Both are None where nothing is annotated. ``failed``: answers that cannot be read.
+    ``empty``: answers that see nothing. ``clusters``: the largest, best first, at most eight.
     """
 
     run: str
@@ -63,6 +64,7 @@ class Signals(Record):
     agreement: Share
     entropy: Annotated[float, Field(ge=0)]
     vote_iou: Share
+    box_iou: Share | None = None
     reprompted_iou: Share | None = None
     clusters: Annotated[tuple[AnswerCluster, ...], Field(max_length=8)] = ()
     created_at: Utc
