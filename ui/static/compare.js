@@ -5,6 +5,7 @@ import { pin } from "./marks.js";
 import { paintMasks, paintPicture } from "./paint.js";
 import { combine, emptyMask, layerOf, subtract, union } from "./rle.js";
 import { colourOf } from "./sample.js";
+import { seenLayer } from "./signals.js";
 import { View } from "./view.js";
 
 const ADDED = "#3ecf8e", REMOVED = "#ff6b6b", SAME = "#9aa3b2";
@@ -24,6 +25,7 @@ class Pane {
 export class Compare {
     difference = false;
     pins = []; // {x, y, number, old}
+    seen = null; // the layer over both versions
 
     // pinned(x, y): somebody clicked a pixel of the newer version.
     constructor(pinned) {
@@ -48,6 +50,12 @@ export class Compare {
     setDifference(on) {
         this.difference = on;
         this.#prepare();
+        this.draw();
+    }
+
+    // Shows a mask over both versions, null none.
+    hover(mask) {
+        this.seen = mask && seenLayer(mask);
         this.draw();
     }
 
@@ -79,7 +87,7 @@ export class Compare {
         const { picture } = this;
         paintPicture(photo, view, picture);
         masks.getContext("2d").clearRect(0, 0, masks.width, masks.height);
-        paintMasks(masks, view, [picture.height, picture.width], entries, 0.45);
+        paintMasks(masks, view, [picture.height, picture.width], this.seen ? [...entries, this.seen] : entries, 0.45);
         const context = marks.getContext("2d");
         context.setTransform(view.dpr, 0, 0, view.dpr, 0, 0);
         context.clearRect(0, 0, view.width, view.height);

@@ -3,8 +3,10 @@ import { Coverage } from "./coverage.js";
 import { Desk } from "./desk.js";
 import { FindingsPage } from "./findings.js";
 import { Fixing, turnTo } from "./fixing.js";
+import { isProposed } from "./proposals.js";
 import { ReviewPage } from "./review.js";
 
+let aimed = null; // the sample at which the review is to open
 let desk = null, panel = null, drafting = null, noticed = null, review = null, fixing = null, findings = null, coverage = null, cell = null;
 
 // The running desk, for tests and measurements.
@@ -54,13 +56,23 @@ export function mountReview(slot, host) {
 // The running review page, for tests.
 export const reviewing = () => review;
 
-export const showReview = () => review?.show();
+export const showReview = () => {
+    const aim = aimed;
+    if (review) aimed = null;
+    return review?.show(aim);
+};
 
-// In the findings tab's shell; a click on a finding opens its sample on the annotation page.
-export function mountFindings(slot) {
-    findings ??= new FindingsPage(finding => {
-        turnTo("Annotate");
-        desk.openAt(finding.opens, finding.id);
+// In the findings tab's shell: `host` is {kinds}, the kinds of a model's findings. A click on one of these opens the review at the
+// change that is proposed, where there is one; on another, its sample on the annotation page.
+export function mountFindings(slot, host) {
+    findings ??= new FindingsPage(async finding => {
+        if (host.kinds.includes(finding.kind) && (await isProposed(finding.opens))) {
+            aimed = finding.opens;
+            turnTo("Review");
+        } else {
+            turnTo("Annotate");
+            desk.openAt(finding.opens, finding.id);
+        }
     });
     slot.replaceChildren(findings.root);
 }

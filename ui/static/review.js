@@ -3,17 +3,25 @@ import { call, explain, samplePath } from "./api.js";
 import { Bar } from "./bar.js";
 import { Compare } from "./compare.js";
 import { el, random } from "./dom.js";
-import { placeOf } from "./finding_parts.js";
+import { placeOf, plainly } from "./finding_parts.js";
 import { isTyping, keyName } from "./keys.js";
 import { Picture } from "./picture.js";
+import { changedBy, ProposalCards, proposalPath } from "./proposals.js";
 import { Queue, Question, Remarks } from "./review_parts.js";
 import { SampleFindings } from "./sample_findings.js";
+import { SignalsCard } from "./signals.js";
 import { Story } from "./story.js";
 
-const KEYS = { y: "accept", n: "reject", f: "fix", j: "next", k: "previous", x: "difference", c: "remark", 0: "fit" };
+const KEYS = {
+    y: "accept", n: "reject", f: "fix", j: "next", k: "previous", x: "difference", c: "remark", 0: "fit", a: "take", d: "dismiss", p: "proposal",
+};
+const DECISIONS = ["accept", "reject", "fix", "reopen", "remark", "take", "dismiss"];
+const MOST = 50, REASON = 1000; // proposals about one sample; letters of a reason
 
 export class ReviewPage {
     found = null; // the open sample as the server told
+    proposal = null; // the one that stands beside the sample
+    marks = { version: false, proposal: true }; // whether the difference is shown
     later = new Map(); // revision id → version
     decides = true;
 
@@ -22,7 +30,9 @@ export class ReviewPage {
         this.host = host;
         this.bar = new Bar();
         this.queue = new Queue(id => this.open(id), host.types);
-        this.compare = new Compare((x, y) => this.decides && this.remarks.add([x, y]));
+        this.compare = new Compare((x, y) => this.decides && !this.proposal && this.remarks.add([x, y]));
+        this.proposals = new ProposalCards(proposal => this.#propose(proposal), id => this.act(id));
+        this.signals = new SignalsCard(mask => this.compare.hover(mask));
         this.question = new Question(host.types);
         this.remarks = new Remarks(host.reasons, () => this.#showPins());
         this.findings = new SampleFindings(finding => this.#look(finding));
@@ -35,17 +45,18 @@ export class ReviewPage {
         this.switch = el("button", { "data-act": "difference", "aria-pressed": "false", title: "Show what changed: green added, red removed (X)", onclick: () => this.act("difference") }, "Difference");
         this.root = el("div", { class: "ws-review" }, this.queue.root,
             el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch), this.compare.root, this.bar.root),
-            el("aside", { class: "ws-review-side" }, this.question.root, this.findings.root, this.remarks.root, this.buttons, this.story.root));
+            el("aside", { class: "ws-review-side" }, this.proposals.root, this.question.root, this.signals.root, this.findings.root, this.remarks.root, this.buttons, this.story.root));
         addEventListener("keydown", event => this.#key(event));
     }
 
-    // The tab was opened, or came back.
-    async show() {
+    // The tab was opened, or came back; `aim`: the sample to show, whose proposed changes are to be decided on.
+    async show(aim = null) {
         try {
             this.decides = (await call("GET", "info")).role !== "annotator"; // annotators look; the server refuses them anyhow
             this.root.classList.toggle("ws-looking", !this.decides);
+            if (aim) this.queue.turnToProposed();
             await this.queue.load();
-            const wanted = this.found && this.queue.ids.includes(this.found.sample.id) ? this.found.sample.id : this.queue.ids[0];
+            const wanted = aim ?? (this.found && this.queue.ids.includes(this.found.sample.id) ? this.found.sample.id : this.queue.ids[0]);
             if (wanted) await this.open(wanted);
             else if (this.bar.root.hidden) this.#nothing(); // what was just decided is still said
         } catch (error) {
@@ -56,8 +67,9 @@ export class ReviewPage {
     async open(id) {
         const ticket = (this.ticket = {});
         try {
-            const [found, { revisions }, { reviews }, { history }] = await Promise.all(
-                ["", "/revisions", "/reviews", "/history"].map(path => call("GET", `${samplePath(id)}${path}`)));
+            const proposed = new URLSearchParams({ sample_id: id, limit: MOST }), parts = ["", "/revisions", "/reviews", "/history", "/signals"];
+            const [found, { revisions }, { reviews }, { history }, signals, { proposals }] = await Promise.all(
+                [...parts.map(part => `${samplePath(id)}${part}`), `proposals?${proposed}`].map(path => call("GET", path)));
             const known = this.picture?.id === found.sample.image_id, picture = known ? this.picture : await Picture.load(found.sample.image_id);
             if (ticket !== this.ticket) return void (known || picture.close());
             if (!known) this.picture?.close();
@@ -70,7 +82,10 @@ export class ReviewPage {
                 this.bar.clear();
             }
             this.findings.show(id);
-            await this.#compareWith(before(revisions, reviews)?.revision ?? null);
+            this.signals.show(signals, picture, revisions);
+            this.proposals.show(proposals, signals.signals !== null, found.state);
+            if (proposals.length) this.#propose(proposals.find(one => one.id === this.proposal?.id) ?? proposals[0]);
+            else await this.#compareWith(before(revisions, reviews)?.revision ?? null);
         } catch (error) {
             if (ticket === this.ticket) this.#tell("error", explain(error), [["Try again", () => this.open(id)]]);
         }
@@ -84,18 +99,40 @@ export class ReviewPage {
         if (this.found !== found) return;
         const older = this.later.get(revision) ?? null;
         const author = revisions[0].author;
-        this.compare.show(this.picture, older?.sample ?? null, found.sample,
-            [older ? `r${older.number} by ${older.author}` : "", `r${found.number} by ${author}${older ? "" : ", the first version"}`]);
-        this.question.show(found.sample, older?.sample ?? null);
+        this.proposal = null;
+        this.#showBeside(older?.sample ?? null, found.sample,
+            [older ? `r${older.number} by ${older.author}` : "", `r${found.number} by ${author}${older ? "" : ", the first version"}`], revision);
+    }
+
+    // Shows what the sample would become beside what it is.
+    #propose(proposal) {
+        const { found, revisions } = this;
+        this.proposal = proposal;
+        this.#showBeside(found.sample, changedBy(proposal, found.sample), [`r${found.number} by ${revisions[0].author}, as it is`, `as proposed: ${plainly(proposal.reason)}`], null);
+    }
+
+    #showBeside(older, newer, titles, revision) {
+        const { found } = this;
+        this.#mark(Boolean(older));
+        this.compare.show(this.picture, older, newer, titles);
+        this.question.show(newer, older);
         this.story.show(this.history, revision);
+        this.proposals.mark(this.proposal);
         this.head.replaceChildren(el("b", {}, found.image.file_name), el("span", { class: "ws-chip" }, found.state));
-        this.switch.disabled = !older;
         for (const button of this.buttons.children) {
             const { act } = button.dataset;
             button.hidden = act === "reopen" ? found.state !== "accepted" : found.state === "accepted";
             button.disabled = (act === "accept" || act === "reject") && found.state !== "submitted";
         }
         this.#showPins();
+    }
+
+    // Paints what differs, or two pictures, as was chosen for proposals and for versions.
+    #mark(two) {
+        const on = this.marks[this.proposal ? "proposal" : "version"];
+        this.switch.disabled = !two;
+        this.switch.setAttribute("aria-pressed", on);
+        this.compare.difference = on;
     }
 
     #look(finding) {
@@ -123,13 +160,19 @@ export class ReviewPage {
         const acts = {
             accept: () => this.#decide("accept"), reject: () => this.#decide("reject"), fix: () => this.#fix(), reopen: () => this.#reopen(),
             next: () => this.#step(1), previous: () => this.#step(-1), remark: () => this.remarks.add(null), fit: () => this.compare.fit(),
+            take: () => this.#take("accept"), dismiss: () => this.#take("dismiss"),
+            proposal: () => {
+                const other = this.proposals.beside(this.proposal, 1);
+                if (other) this.#propose(other);
+            },
             difference: () => {
                 if (this.switch.disabled) return;
+                this.marks[this.proposal ? "proposal" : "version"] = !this.compare.difference;
                 this.compare.setDifference(!this.compare.difference);
                 this.switch.setAttribute("aria-pressed", this.compare.difference);
             },
         };
-        const may = this.decides || !["accept", "reject", "fix", "reopen", "remark"].includes(id);
+        const may = this.decides || !DECISIONS.includes(id);
         if (may && (this.found || id === "next")) acts[id]();
     }
 
@@ -166,9 +209,34 @@ export class ReviewPage {
         this.#tell("done", text, [["Show it again", () => this.open(id)]]);
     }
 
-    #fix() {
-        const { id } = this.found.sample;
-        this.host.fix(id, accepted => accepted && this.#onward("Fixed and accepted.", id));
+    // Accepts or dismisses the proposal that is shown.
+    async #take(verb) {
+        const { proposal, found } = this, { id } = found.sample;
+        if (!proposal || this.deciding) return;
+        this.deciding = { id: proposal.id };
+        try {
+            const head = await call("POST", `${proposalPath(proposal.id)}/${verb}`);
+            if (verb === "accept") await this.#onward(`${proposal.reason === "drop" ? "Dropped" : "Changed as proposed"}: it is ${head.state} now.`, id);
+            else if (this.proposals.list.length > 1) {
+                await this.open(id);
+                this.#tell("done", "Dismissed; another change is proposed.");
+            } else await this.#onward("Dismissed: it does not come back.", id);
+        } catch (error) {
+            const stale = error.kind === "stale_parent" || error.kind === "illegal_transition";
+            this.#tell("error", stale ? "Somebody changed the sample or decided on this meanwhile; nothing was done." : `Not decided. ${explain(error)}`, stale ? [["Show it as it is now", () => this.open(id)]] : []);
+        } finally {
+            this.deciding = null;
+        }
+    }
+
+    async #fix() {
+        const { found, proposal } = this, { id } = found.sample;
+        try {
+            if (found.state === "accepted") await call("POST", `${samplePath(id)}/reopen`, { reason: `to be fixed: ${proposal?.says ?? "a model's answers disagree with it"}`.slice(0, REASON) });
+            this.host.fix(id, accepted => accepted && this.#onward("Fixed and accepted.", id));
+        } catch (error) {
+            this.#tell("error", `Not reopened. ${explain(error)}`);
+        }
     }
 
     async #reopen() {

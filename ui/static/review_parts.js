@@ -4,8 +4,13 @@ import { el } from "./dom.js";
 import { area } from "./rle.js";
 
 const PAGE = 50;
-const STATES = ["submitted", "rejected", "accepted", "draft", ""];
-const ORDERS = [["added", "as added"], ["updated", "last changed first"]];
+const PROPOSED = "proposed"; // not a state: samples of any state to which a change is proposed
+const STATES = [["submitted", "submitted"], [PROPOSED, "proposed changes"], ["rejected", "rejected"], ["accepted", "accepted"], ["draft", "draft"], ["", "any state"]];
+const ORDERS = [
+    ["added", "oldest first"], ["updated", "last changed first"], ["proposed", "surest proposal first"], ["findings", "worst findings first"],
+    ["unsolved", "never solved first"], ["disagreeing", "model disagrees first"], ["ambiguous", "ambiguous first"],
+    ["boundary", "worst boundary first"], ["easiest", "easiest first"],
+];
 
 export class Queue {
     ids = [];
@@ -13,8 +18,12 @@ export class Queue {
 
     constructor(open, types) {
         this.open = open;
-        const select = (name, options) => el("select", { "aria-label": name, onchange: () => this.#from(0) }, options.map(([value, text]) => el("option", { value }, text)));
-        this.state = select("State", STATES.map(state => [state, state || "any state"]));
+        const chosen = before => () => {
+            before?.();
+            this.#from(0);
+        };
+        const select = (name, options, before) => el("select", { "aria-label": name, onchange: chosen(before) }, options.map(([value, text]) => el("option", { value }, text)));
+        this.state = select("State", STATES, () => { this.order.value = this.state.value === PROPOSED ? PROPOSED : "added"; });
         this.type = select("Reasoning type", [["", "any type"], ...Object.entries(types).map(([code, { name }]) => [code, name])]);
         this.order = select("Order", ORDERS);
         this.text = el("input", { type: "search", placeholder: "text or file name", "aria-label": "Text", onchange: () => this.#from(0) });
@@ -33,7 +42,8 @@ export class Queue {
     }
 
     async load() {
-        const ticket = (this.ticket = {}), filter = { state: this.state.value, reasoning_type: this.type.value, text: this.text.value.trim() };
+        const ticket = (this.ticket = {}), proposed = this.state.value === PROPOSED;
+        const filter = { state: proposed ? "" : this.state.value, proposed: proposed || "", reasoning_type: this.type.value, text: this.text.value.trim() };
         const asked = new URLSearchParams({ ...filter, order: this.order.value, offset: this.offset, limit: PAGE });
         const { samples, total } = await call("GET", `samples?${asked}`);
         if (ticket !== this.ticket) return;
@@ -57,6 +67,13 @@ export class Queue {
             item.classList.toggle("ws-active", item.dataset.id === id);
             if (item.dataset.id === id) item.scrollIntoView({ block: "nearest" });
         }
+    }
+
+    // Turns to the samples to which a change is proposed.
+    turnToProposed() {
+        [this.state, this.order].forEach(choice => { choice.value = PROPOSED; });
+        [this.type, this.text].forEach(choice => { choice.value = ""; });
+        this.offset = 0;
     }
 
     beside(id, by) {
