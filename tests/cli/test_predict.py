@@ -72,6 +72,22 @@ def test_several_answers_are_voted_on_and_swept(policy: ScriptedPolicy, workspac
     assert len(policy.asked) == 4
 
 
+def test_evaluating_a_policy_samples_as_predicting_with_it_does(
+    policy: ScriptedPolicy, workspace: Path, tmp_path: Path
+) -> None:
+    sampling = ("--samples", "3", "--temperature", "0.5", "--top-p", "0.8", "--max-tokens", "99", "--seed", "7")
+    words = ("v1", "-w", workspace, "--policy", "p", "--out", tmp_path / "out", *sampling)
+    run("evaluate", *words)
+    kept = json.loads((tmp_path / "out" / "predict.json").read_text())["sampling"]
+    assert kept == {"k": 3, "temperature": 0.5, "top_p": 0.8, "max_tokens": 99, "seed": 7}
+    run("predict", *words)
+    assert len(policy.asked) == 4, "the other command asked again"
+    with pytest.raises(UsageError, match="another"):
+        run("evaluate", *words, "--seed", "8")
+    with pytest.raises(UsageError, match="Sampling: temperature"):
+        run("evaluate", *words, "--temperature", "-1")
+
+
 def test_answers_of_a_policy_need_a_place_and_a_sweep_several_answers(
     policy: ScriptedPolicy, workspace: Path, tmp_path: Path
 ) -> None:

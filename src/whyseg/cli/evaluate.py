@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_che
 import typer
 
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
+from whyseg.cli.sampling import (
+    LONGEST,
+    SEED,
+    MaxTokensOption,
+    SamplesOption,
+    SeedOption,
+    TemperatureOption,
+    TopPOption,
+    sampling_of,
+)
 from whyseg.cli.vote import (
     IouOption,
     ModeOption,
@@ -68,9 +78,6 @@ PolicyOption = Annotated[str | None, word("MODEL", "Ask a policy: a run, a model
 PresetOption = Annotated[str | None, word("PRESET", "How the policy is asked, where it does not say itself.")]
 EndpointOption = Annotated[str | None, word("URL", "Where the policy is served, OpenAI's way.")]
 SegmenterOption = Annotated[str | None, word("MODEL", "What makes masks of boxes and points; SAM 2.1 large.")]
-SamplesOption = Annotated[
-    int, typer.Option("--samples", "--votes", min=1, help="Answers to a question; above 1 they are voted on.")
-]
 
 
 def evaluate(
@@ -86,6 +93,10 @@ def evaluate(
     endpoint: EndpointOption = None,
     segmenter: SegmenterOption = None,
     samples: SamplesOption = 1,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    max_tokens: MaxTokensOption = LONGEST,
+    seed: SeedOption = SEED,
     no_object: NoObjectOption = 0.5,
     iou: IouOption = 0.85,
     votes: VotesOption = 0.2,
@@ -107,8 +118,9 @@ def evaluate(
     _require_one(predictions, candidates, policy, out, several=bool(candidates) or samples > 1, sweep=sweep)
     rules, opened = protocol_of(protocol), open_data(data, workspace=workspace)
     if policy is not None and out is not None:
-        words = {"preset": preset, "endpoint": endpoint, "segmenter": segmenter, "k": samples}
-        if asked(opened, policy, words, out, split=split, settings=settings) is None:
+        sampling = {"k": samples, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
+        words: dict[str, Any] = {"preset": preset, "endpoint": endpoint, "segmenter": segmenter}
+        if asked(opened, policy, words | sampling, out, split=split, settings=settings) is None:
             return  # another process scores
         predictions, candidates = _asked_files(out, samples)
     show(
@@ -149,15 +161,11 @@ def asked(
 ) -> "Asked | None":
     """Ask a policy, and return what came of it; None in all but the first of several processes."""
     from whyseg.curation.segmenters import choose
-    from whyseg.schemas.errors import InvalidRecord, UsageError
     from whyseg.training.mask_reward import Masks
     from whyseg.training.policies import open_policy
-    from whyseg.training.predict import Predictor, Sampling, predict, this_share, usual_segmenter
+    from whyseg.training.predict import Predictor, predict, this_share, usual_segmenter
 
-    try:
-        sampling = Sampling.of(**{name: words[name] for name in words.keys() - {"preset", "endpoint", "segmenter"}})
-    except InvalidRecord as error:
-        raise UsageError(str(error)) from error
+    sampling = sampling_of({name: words[name] for name in words.keys() - {"preset", "endpoint", "segmenter"}})
     share, wait = this_share()
     opened = open_policy(policy, preset=words["preset"], endpoint=words["endpoint"])
     try:

@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from whyseg.cli.evaluate import EndpointOption, PresetOption, SamplesOption, SegmenterOption, SplitOption, asked, word
+from whyseg.cli.evaluate import EndpointOption, PresetOption, SegmenterOption, SplitOption, asked, word
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
+from whyseg.cli.sampling import (
+    LONGEST,
+    SEED,
+    MaxTokensOption,
+    SamplesOption,
+    SeedOption,
+    TemperatureOption,
+    TopPOption,
+    sampling_of,
+)
 from whyseg.cli.vote import IouOption, ModeOption, NoObjectOption, PixelsOption, VotesOption, settings_from
 
 if TYPE_CHECKING:
@@ -14,10 +24,6 @@ if TYPE_CHECKING:
     from whyseg.schemas import Mask
     from whyseg.training.predict import Sampling
 
-TemperatureOption = Annotated[float | None, word("T", "Greedy for one answer, 1 for several.")]
-TopPOption = Annotated[float | None, word("P", "1 for one answer, 0.9 for several.")]
-MaxTokensOption = Annotated[int, typer.Option(min=1, help="The longest answer.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="For several answers.")]
 OutOption = Annotated[
     Path | None,
     typer.Option(
@@ -40,8 +46,8 @@ def predict(
     samples: SamplesOption = 1,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
-    max_tokens: MaxTokensOption = 1024,
-    seed: SeedOption = 42,
+    max_tokens: MaxTokensOption = LONGEST,
+    seed: SeedOption = SEED,
     no_object: NoObjectOption = 0.5,
     iou: IouOption = 0.85,
     votes: VotesOption = 0.2,
@@ -62,7 +68,7 @@ def predict(
     sampling = {"k": samples, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
     _require_fitting(data, query, out, overlay)
     if query is not None:
-        _ask_one(Path(data), query, policy, words, _sampling(sampling), settings, overlay, json=json)
+        _ask_one(Path(data), query, policy, words, sampling_of(sampling), settings, overlay, json=json)
     elif out is not None:
         _ask_all(data, policy, words | sampling, out, split, settings, workspace, json=json)
 
@@ -85,16 +91,6 @@ def _require_fitting(data: str, query: str | None, out: Path | None, overlay: Pa
         raise UsageError("--overlay is for one picture and a question")
     if out is None:
         raise UsageError("say where the answers to a data set are kept: --out DIR")
-
-
-def _sampling(words: dict[str, Any]) -> "Sampling":
-    from whyseg.schemas.errors import InvalidRecord, UsageError
-    from whyseg.training.predict import Sampling
-
-    try:
-        return Sampling.of(**words)
-    except InvalidRecord as error:
-        raise UsageError(str(error)) from error
 
 
 def _ask_all(
