@@ -1,0 +1,215 @@
+"""Browsing 100,000 samples: pages, filters, orders, text search, statistics and findings, beside bare SQL.
+
+    python -m benchmarks.browse_many [--quick] [--out FILE]
+
+The samples lie on 5,000 made-up image records, in all states, types and depths; one in five has a finding, and a model
+run scored half of them. Each figure is a call of the store, as a route makes it, against the SELECT that a page
+of 50 needs at least, by `sqlite3` itself on the same file, one after the other. Beside the text search, which looks at
+every question, stands the same search through a trigram index of SQLite's FTS5, made for the purpose.
+"""
+
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import describe, line
+from benchmarks.rows import Budget, Row, faster, options, over, show, spread, write
+from whyseg.curation.assignments import Assignments
+from whyseg.curation.finding_pages import FindingFilter, Findings
+from whyseg.curation.ordering import Order
+from whyseg.curation.queries import SampleFilter
+from whyseg.curation.store import Store
+from whyseg.curation.users import Users
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas import Finding, Image, Mask, Sample
+from whyseg.schemas.sample import ReasoningType
+from whyseg.schemas.user import Role
+
+SAMPLES, IMAGES, TIMES, SIZE = 100_000, 5_000, 40, (120, 160)
+STATES, TYPES = ("draft", "submitted", "accepted", "rejected"), tuple(ReasoningType)
+THINGS = ("mug", "ladder", "Größe", "kite", "umbrella", "kettle", "saddle", "lantern", "anchor", "trowel")
+ENDS = ("holds the tea", "keeps the rain off", "would one climb", "belongs at sea", "lights the way")
+PAGE = "SELECT s.*, i.file_name FROM samples s JOIN images i ON i.id = s.image_id"
+ORDERS: tuple[Order, ...] = ("updated", "findings", "proposed", "unsolved", "disagreeing", "ambiguous", "easiest")
+
+
+def main() -> None:
+    asked = options(__doc__, "browse_many").parse_args()
+    samples, times = (SAMPLES // 10, TIMES // 4) if asked.quick else (SAMPLES, TIMES)
+    machine = describe("whyseg", "sqlalchemy", "pydantic")
+    machine["sqlite"] = sqlite3.sqlite_version
+    with tempfile.TemporaryDirectory() as name, Workspace.create(Path(name) / "team") as workspace:
+        began = time.perf_counter()
+        keys = fill(workspace.store, samples)
+        filled = time.perf_counter() - began
+        path = workspace.path / "whyseg.db"
+        spoil(path)
+        rows = measured(workspace.store, path, keys, times)
+        rows.append(Row(what=f"{samples:,} samples added", unit="samples/s", value=round(samples / filled, 1)))
+    print(line(machine))
+    show(rows)
+    write(asked.out, rows, machine, quick=asked.quick, samples=samples, times=times)
+
+
+# The workspace
+
+
+def fill(store: Store, samples: int) -> list[str]:
+    """Add images, samples and findings; return the samples' ids."""
+    images = [image_of(number) for number in range(max(1, samples * IMAGES // SAMPLES))]
+    mask = np.zeros(SIZE, bool)
+    mask[20:60, 30:90] = True
+    instance = {"id": 1, "mask": Mask.encode(mask), "label": "it", "origin": {"kind": "import"}}
+    now, keys = datetime.now(UTC), list[str]()
+    for start in range(0, samples, 2000):
+        added = [sample_of(number, images, instance) for number in range(start, min(start + 2000, samples))]
+        findings = [
+            Finding(
+                id=f"f{start + k}", kind=("thin", "twin", "far")[k % 3], severity=("info", "warning", "error")[k % 3],
+                message=f"something about {k}", sample_id=one.id, evidence={"at": k}, created_at=now,
+            )
+            for k, one in enumerate(added)
+            if k % 5 == 0
+        ]  # fmt: skip
+        store.add_samples(images if start == 0 else [], added, author="benchmark", findings=findings)
+        keys += [one.id for one in added]
+    Users(store.database).add("ann", Role.ANNOTATOR, "for the benchmark", author="benchmark")
+    Assignments(store).assign(keys[: samples // 10 : 10][:1000], "ann", by="benchmark")
+    return keys
+
+
+def image_of(number: int) -> Image:
+    name = f"IMG_{number:05d}.jpg"
+    return Image(id=f"{number:064x}", file_name=name, width=SIZE[1], height=SIZE[0], format="JPEG", byte_size=1000)
+
+
+def sample_of(number: int, images: list[Image], instance: dict[str, Any]) -> Sample:
+    kind = TYPES[number % len(TYPES)]
+    text = f"which {THINGS[number % 7 % len(THINGS)]} {ENDS[number % len(ENDS)]}, number {number}?"
+    depth = 1 + number // 7 % 3
+    return Sample.start(
+        images[number % len(images)].id, SIZE, source="bench", source_record=str(number), query={"text": text},
+        instances=[instance], reasoning_type=kind, hops=tuple(f"because {k}" for k in range(depth)), depth=depth,
+    )  # fmt: skip
+
+
+def spoil(path: Path) -> None:
+    """Spread states and times over the samples, and score half of them, by SQL: no figure is about these."""
+    with sqlite3.connect(path) as base:
+        for n, state in enumerate(STATES):
+            base.execute("UPDATE samples SET state = ? WHERE added % 11 % 4 = ?", (state, n))
+        base.execute("UPDATE samples SET updated_at = replace(updated_at, '2026', 2000 + added * 7919 % 26)")
+        at = "2026-01-01T00:00:00.000000+00:00"
+        base.execute("INSERT INTO score_runs (id, created_at, body) VALUES ('run', ?, '{}')", (at,))
+        base.execute(
+            "INSERT INTO signals (run, sample_id, revision_id, mean_iou, best_iou, pass_rate, agreement, entropy, "
+            "vote_iou, body) SELECT 'run', id, head, added * 7919 % 1000 / 1000.0, 0.5, 0.5, 0.5, "
+            "added * 104729 % 997 / 997.0, added * 31 % 101 / 101.0, '{}' FROM samples WHERE added % 2"
+        )
+    base.close()
+
+
+# What is measured
+
+
+def measured(store: Store, path: Path, keys: list[str], times: int) -> list[Row]:
+    bare = sqlite3.connect(path)
+    count, rows, held = len(keys), list[Row](), Budget(of="p95", at_most=50)
+
+    def add(what: str, ours: Callable[[], Any], sql: str, values: tuple[Any, ...] = ()) -> None:
+        baseline = "the bare SELECT" + (
+            ", in the order of adding" if what.startswith("by ") and "updated" not in what else ""
+        )
+        own, plain = beside(ours, lambda: bare.execute(sql, values).fetchall(), times)
+        compared = over(own["p50"], plain["p50"])
+        rows.append(Row(what=f"{count:,} samples: {what}", **own, baseline=baseline, **compared, budget=held))
+
+    def listed(what: str, wanted: SampleFilter, where: str, values: tuple[Any, ...] = (), **more: Any) -> None:
+        order, offset = more.get("order", "added"), more.get("offset", 0)
+        column = "s.updated_at DESC" if order == "updated" else "s.added"
+        sql = f"{PAGE} WHERE {where} ORDER BY {column} LIMIT 50 OFFSET {offset}"
+        add(what, lambda: store.page(wanted, **more), sql, values)
+
+    listed("first page", SampleFilter(), "1")
+    listed("a page in the middle", SampleFilter(), "1", offset=count // 2)
+    for state in ("draft", "accepted"):
+        listed(f"state {state}", SampleFilter.parse({"state": state}), "state = ?", (state,))
+    kind = TYPES[0]
+    listed("a type", SampleFilter(reasoning_type=kind), "reasoning_type = ?", (kind.value,))
+    listed("a depth", SampleFilter(depth=3), "depth = 3")
+    both = "reasoning_type = ? AND depth = 2 AND state = 'draft'"
+    listed("type, depth and state", SampleFilter.parse({"reasoning_type": kind, "depth": 2, "state": "draft"}), both,
+           (kind.value,))  # fmt: skip
+    listed("no target", SampleFilter(no_target=True), "no_target = 1")
+    image = f"{3:064x}"
+    listed("one image", SampleFilter(image_id=image), "s.image_id = ?", (image,))
+    assigned = "s.id IN (SELECT sample_id FROM assignments WHERE user = 'ann')"
+    listed("assigned to somebody", SampleFilter(assigned="ann"), assigned)
+    listed("a change is proposed", SampleFilter(proposed=True), "s.id IN (SELECT sample_id FROM proposals)")
+    for order in ORDERS:
+        listed(f"by {order}", SampleFilter(), "1", order=order)
+    for what, text in (("common", "kite"), ("rare", f"number {count - 7}"), ("not ASCII", "größe"), ("absent", "zz")):
+        like = "(query LIKE ? OR i.file_name LIKE ?)"
+        listed(f"text, {what}", SampleFilter(text=text), like, (f"%{text}%",) * 2)
+    add("statistics", store.stats, "SELECT state, count(*) FROM samples GROUP BY state")
+    findings = Findings(store)
+    add("findings, first page", lambda: findings.page(FindingFilter()), "SELECT * FROM findings LIMIT 50")
+    add("findings of a kind", lambda: findings.page(FindingFilter(kind="far")),
+        "SELECT * FROM findings WHERE kind = 'far' LIMIT 50")  # fmt: skip
+    add(
+        "a sample's place",
+        lambda: store.place(keys[count // 2]),
+        "SELECT * FROM samples WHERE added = ?",
+        (count // 2,),
+    )
+    rows += trigrams(store, bare, count, times)
+    bare.close()
+    return rows
+
+
+def trigrams(store: Store, bare: sqlite3.Connection, count: int, times: int) -> list[Row]:
+    """Time the search through an index of trigrams, against the store's own."""
+    began = time.perf_counter()
+    bare.execute("ATTACH ':memory:' AS beside")
+    bare.execute("CREATE VIRTUAL TABLE beside.words USING fts5(query, content='', tokenize='trigram')")
+    bare.execute("INSERT INTO beside.words (rowid, query) SELECT added, query FROM samples")
+    made = time.perf_counter() - began
+    rows = [Row(what=f"{count:,} samples: an index of trigrams is made", unit="s", value=round(made, 2))]
+    for what, text in (("common", "kite"), ("rare", f"number {count - 7}")):
+        total = "SELECT count(*) FROM beside.words WHERE query MATCH ?"
+        first = f"{PAGE} WHERE s.added IN (SELECT rowid FROM beside.words WHERE query MATCH ? ORDER BY rowid LIMIT 50)"
+
+        def indexed(text: str = text, total: str = total, first: str = first) -> Any:
+            asked = (json.dumps(text),)
+            return bare.execute(total, asked).fetchall(), bare.execute(first, asked).fetchall()
+
+        wanted = SampleFilter(text=text)
+        own, plain = beside(indexed, lambda wanted=wanted: store.page(wanted), times)  # type: ignore[misc]
+        rows.append(
+            Row(what=f"{count:,} samples: text, {what}, through trigrams, bare", **own,
+                baseline="the store's search", **faster(own["p50"], plain["p50"]))
+        )  # fmt: skip
+    return rows
+
+
+def beside(ours: Callable[[], Any], theirs: Callable[[], Any], times: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Time two calls in turns; return the spread of each, in milliseconds."""
+    took: tuple[list[float], list[float]] = ([], [])
+    for turn in range(times + 1):
+        for call, into in zip((ours, theirs), took, strict=True):
+            start = time.perf_counter()
+            call()
+            if turn:  # the first warms
+                into.append(1e3 * (time.perf_counter() - start))
+    return spread(took[0]), spread(took[1])
+
+
+if __name__ == "__main__":
+    main()
