@@ -61,7 +61,6 @@ ELSEWHERE = {
     "world_cpu": "trains three policies, an hour: docs/log.md",
     "warm_up": "trains policies, twenty minutes: docs/log.md",
     "fix_and_retrain": "trains many policies, hours: docs/log.md",
-    "sam2_parity": "asks whether two segmenters answer alike, not how fast",
     "reward_floor": "asks what rewards pay, not how fast: docs/log.md",
     "click_apps": "the server of click_latency",
     "sam2_parity": "needs Meta's sam2 package, in an environment of its own: docs/decisions/0002",

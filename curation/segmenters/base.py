@@ -48,7 +48,7 @@ class Segmenter(Protocol):
 
     @property
     def name(self) -> str:
-        """The backend's name: sam2, mobilesam, grabcut."""
+        """The backend's name: sam2, mobilesam, grabcut, sam2-package."""
 
     @property
     def model(self) -> str:

@@ -8,7 +8,7 @@ from whyseg.curation.segmenters import weights
 from whyseg.curation.segmenters.base import Segmenter
 from whyseg.schemas.errors import ModelUnavailable, UsageError
 
-NAMES = ("auto", "sam2", "mobilesam", "grabcut")
+NAMES = ("auto", "sam2", "mobilesam", "grabcut", "sam2-package")
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA's driver, WSL's, AMD's
 
 Told = Callable[[str], None]
@@ -17,10 +17,11 @@ Told = Callable[[str], None]
 def choose(name: str = "auto", *, model: str | None = None, told: Told = lambda text: None) -> tuple[Segmenter, str]:
     """Return a segmenter and one sentence for the user that says why it is this one.
 
-    ``name``: sam2, mobilesam, grabcut, or auto: SAM 2.1 tiny where there is a GPU and its weights are or can be had,
-    else MobileSAM if its weights are or can be had, else SAM 2.1 tiny on the CPU if its weights are here, else GrabCut.
-    ``model``: a known model, a Hub id, or a folder, for sam2. ``told`` hears what takes long. Raises ``UsageError`` for
-    a name or a model that does not exist, ``ModelUnavailable`` and ``ModelFailed`` as the backends do.
+    ``name``: one of `NAMES`; auto is SAM 2.1 tiny where there is a GPU and its weights are or can be had, else
+    MobileSAM if its weights are or can be had, else SAM 2.1 tiny on the CPU if its weights are here, else GrabCut.
+    ``model``: a known model, a Hub id, or a folder, for sam2; a checkpoint of Meta's code, a file, for sam2-package.
+    ``told`` hears what takes long. Raises ``UsageError`` for a name or a model that does not exist,
+    ``ModelUnavailable`` and ``ModelFailed`` as the backends do.
     """
     if name not in NAMES:
         raise UsageError(f"no segmenter {name!r}; there are {', '.join(NAMES)}")
@@ -32,9 +33,12 @@ def choose(name: str = "auto", *, model: str | None = None, told: Told = lambda 
         if model is not None:
             raise UsageError(f"GrabCut has no models, got {model}")
         return _grabcut(), "GrabCut, as asked: it knows colours, not objects, and takes a few clicks more."
-    found = weights.find(model or {"sam2": weights.SAM2_TINY.name, "mobilesam": weights.MOBILESAM.name}[name])
+    usual = {"sam2": weights.SAM2_TINY.name, "mobilesam": weights.MOBILESAM.name}
+    if name not in usual and model is None:
+        raise UsageError(f"{name} needs a checkpoint of Meta's code: --model FILE.pt")
+    found = weights.find(model or usual[name])
     if found.backend != name:
-        raise UsageError(f"{found.name} is a model of {found.backend}, not of {name}")
+        raise UsageError(f"{found.name} is a model of {found.backend}, not of {name}{_mend(found, name)}")
     segmenter, where = _loaded(found, told)
     return segmenter, f"{_title(found)}{where}, as asked."
 
@@ -76,12 +80,23 @@ def load(backend: str, folder: Path, name: str) -> tuple[Segmenter, str]:
             from whyseg.curation.segmenters.mobilesam import MobileSamSegmenter
 
             return MobileSamSegmenter(folder, name), ""
+        if backend == "sam2-package":
+            from whyseg.curation.segmenters.sam2_package import Sam2PackageSegmenter
+
+            packaged = Sam2PackageSegmenter(folder / Path(name).name, name)
+            return packaged, " on the GPU" if packaged.device.type == "cuda" else " on the CPU"
         from whyseg.curation.segmenters.sam2 import Sam2Segmenter
 
         segmenter = Sam2Segmenter(folder, name)
         return segmenter, " on the GPU" if segmenter.device.type == "cuda" else " on the CPU"
     except ImportError as error:
         raise ModelUnavailable(f"{name} needs the Python package {error.name}, which cannot be imported") from error
+
+
+def _mend(found: weights.Model, name: str) -> str:
+    if (found.backend, name) == ("sam2-package", "sam2"):
+        return f"; make a folder of it with: whyseg models convert sam2 {found.name}"
+    return ""
 
 
 def _grabcut() -> Segmenter:
@@ -94,9 +109,16 @@ def _title(model: weights.Model) -> str:
     return model.what.split(",")[0]
 
 
+def gpu_driver() -> str | None:
+    """Return by what a GPU's driver shows itself, a program or a device; None where there is none."""
+    if shutil.which("nvidia-smi"):
+        return "nvidia-smi"
+    return next((device for device in _GPU_DEVICES if Path(device).exists()), None)
+
+
 def _has_gpu() -> bool:
     """Say whether torch sees a GPU; torch is not even imported where no driver is."""
-    if not (shutil.which("nvidia-smi") or any(Path(device).exists() for device in _GPU_DEVICES)):
+    if gpu_driver() is None:
         return False
     try:
         import torch

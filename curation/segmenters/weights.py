@@ -43,7 +43,7 @@ class Model:
     name: str
     backend: str
     what: str
-    source: str  # npm:PACKAGE@VERSION, hub:OWNER/NAME, package:PATH, or folder:PATH
+    source: str  # npm:PACKAGE@VERSION, hub:OWNER/NAME, package:PATH, folder:PATH, or file:PATH
     license: str
     files: tuple[ModelFile, ...]
 
@@ -103,15 +103,25 @@ MODELS = {
 
 
 def find(name: str) -> Model:
-    """Return the model of a name: one that whyseg knows, a folder of a SAM 2 in transformers' format, or a Hub id.
+    """Return the model of a name: one that whyseg knows, a SAM 2's folder, a file of Meta's code, or a Hub id.
 
-    Raises ``UsageError`` for whatever is none of these.
+    The folder is in transformers' format, the file a checkpoint. Raises ``UsageError`` for whatever is none of these.
     """
     if name in MODELS:
         return MODELS[name]
     if name and Path(name).expanduser().is_dir():
         return replace(
             _sam2("tiny", ""), name=name, what="SAM 2 from a folder", source=f"folder:{name}", license="unknown"
+        )
+    if name and Path(name).expanduser().is_file():
+        file = Path(name).name
+        return Model(
+            name=name,
+            backend="sam2-package",
+            what=f"SAM 2 {file}",
+            source=f"file:{name}",
+            license="unknown",
+            files=(ModelFile(file, file),),
         )
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         return replace(_sam2("tiny", ""), name=name, what=f"SAM 2 {name}", source=f"hub:{name}", license="see its card")
@@ -136,6 +146,8 @@ def here(model: Model | str) -> Path | None:
         return data.path(where)
     if kind == "folder":
         return Path(where).expanduser()
+    if kind == "file":
+        return Path(where).expanduser().parent
     if kind == "hub":
         return _in_hub_cache(where)
     folder = cache_folder() / "models" / where

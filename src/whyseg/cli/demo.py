@@ -15,8 +15,10 @@ def demo(
         Path, typer.Option("--workspace", "-w", help="The workspace's folder; made where there is none.")
     ] = Path("demo-workspace"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 7860,
-    segmenter: Annotated[str, typer.Option(help="What answers clicks: auto, sam2, mobilesam or grabcut.")] = "auto",
-    model: Annotated[str | None, typer.Option(help="Its weights: a known name, a Hub id or a folder.")] = None,
+    segmenter: Annotated[
+        str, typer.Option(help="What answers clicks: auto, sam2, mobilesam, grabcut or sam2-package.")
+    ] = "auto",
+    model: Annotated[str | None, typer.Option(help="Its weights: a known name, a Hub id, a folder or a file.")] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Walk the path without a browser, and time it.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --headless: print one JSON document.")] = False,
 ) -> None:

@@ -1,5 +1,6 @@
 """``whyseg models …``: the weights that segmenters run on."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Weights for segmenters: what there is, what is here.", no_args_is_help=True, rich_markup_mode=None
 )
+
+converting = typer.Typer(
+    help="Bring weights into a format that whyseg loads.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(converting, name="convert")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A model of `whyseg models list`, or a Hub id.")]
 
@@ -71,6 +77,35 @@ def info(name: NameArgument, json: JsonOption = False) -> None:
         facts = [f"{file['size']:,} bytes"] if file["size"] else []
         facts += [f"sha256 {file['sha256']}"] if file["sha256"] else []
         typer.echo(f"{'file':<8} {'  '.join([file['name'], *facts])}")
+
+
+@converting.callback()
+def _converting() -> None:
+    """Bring weights into a format that whyseg loads."""
+
+
+@converting.command("sam2")
+def convert_sam2(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint made with Meta's sam2 code.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder to make.", show_default="FILE without its ending")
+    ] = None,
+    config: Annotated[
+        str, typer.Option(help="auto, or sam2.1_hiera_t, sam2.1_hiera_s, sam2.1_hiera_b+, sam2.1_hiera_l.")
+    ] = "auto",
+    json: JsonOption = False,
+) -> None:
+    """Make a folder that the segmenter sam2 loads of a checkpoint made with Meta's code; nothing of FILE is run."""
+    from whyseg.curation.segmenters.sam2_convert import convert
+
+    made = convert(file, out or file.with_suffix(""), config=config)
+    if json:
+        print_json(made.plain())
+        return
+    typer.echo(f"{made.folder}: {made.size}, {made.parameters / 1e6:.1f} million parameters")
+    if made.left_out:
+        note(f"left out {sum(made.left_out.values())} weights that only videos need: {', '.join(made.left_out)}")
+    typer.echo(f"next: whyseg segment PICTURE --point X,Y --model {made.folder}")
 
 
 def _described(model: "Model") -> dict[str, Any]:

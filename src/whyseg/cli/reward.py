@@ -27,10 +27,12 @@ MasksOption = Annotated[
     typer.Option(metavar="MASKS.json", help="RLEs or null, one a predicted object: no segmenter.", show_default=False),
 ]
 ImageOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="The picture that masks are made on.")]
-SegmenterOption = Annotated[str, typer.Option(metavar="NAME", help="auto, sam2, mobilesam or grabcut.")]
+SegmenterOption = Annotated[str, typer.Option(metavar="NAME", help="auto, sam2, mobilesam, grabcut or sam2-package.")]
 ModelOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="A model of `whyseg models list`, a Hub id, or a folder.", show_default=False),
+    typer.Option(
+        metavar="NAME", help="A model of `whyseg models list`, a Hub id, a folder or a file.", show_default=False
+    ),
 ]
 
 

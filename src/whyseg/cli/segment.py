@@ -20,11 +20,13 @@ def segment(
         typer.Option(metavar="X,Y[,1|0]", help="A click: 1 on the object (the default), 0 off it. Repeatable."),
     ] = None,
     box: Annotated[str | None, typer.Option(metavar="X1,Y1,X2,Y2", help="A box around the object.")] = None,
-    segmenter: Annotated[str, typer.Option(metavar="NAME", help="auto, sam2, mobilesam or grabcut.")] = "auto",
+    segmenter: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, sam2, mobilesam, grabcut or sam2-package.")
+    ] = "auto",
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="A model of `whyseg models list`, a Hub id, or a folder.", show_default=False
+            metavar="NAME", help="A model of `whyseg models list`, a Hub id, a folder or a file.", show_default=False
         ),
     ] = None,
     json: JsonOption = False,

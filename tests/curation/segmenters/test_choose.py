@@ -108,7 +108,10 @@ def test_what_is_asked_for_by_name_runs_or_fails(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("name", "model", "message"),
     [
-        ("sam3", None, "no segmenter 'sam3'; there are auto, sam2, mobilesam, grabcut"),
+        ("sam3", None, "no segmenter 'sam3'; there are auto, sam2, mobilesam, grabcut, sam2-package"),
+        ("sam2-package", None, "sam2-package needs a checkpoint of Meta's code: --model FILE.pt"),
+        ("sam2-package", TINY, "is a model of sam2, not of sam2-package"),
+        ("sam2", __file__, f"is a model of sam2-package, not of sam2; .* whyseg models convert sam2 {__file__}"),
         ("sam2", "nonsense", "no model 'nonsense'"),
         ("mobilesam", TINY, "is a model of sam2, not of mobilesam"),
         ("grabcut", "mobilesam", "GrabCut has no models"),
