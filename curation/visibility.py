@@ -42,6 +42,13 @@ def open_originals(viewer: Viewer) -> Select[str]:
     return joined.where(AnswerRow.user == viewer.name, SampleRow.state != State.SUBMITTED.value)
 
 
+def is_answering(session: Session, viewer: Viewer, image_id: str) -> bool:
+    """Tell whether somebody has a blind answer open that is about a picture."""
+    joined = select(AnswerRow.sample_id).join(SampleRow, SampleRow.id == AnswerRow.sample_id)
+    own = joined.where(AnswerRow.user == viewer.name, SampleRow.state != State.SUBMITTED.value)
+    return session.scalar(own.where(SampleRow.image_id == image_id).limit(1)) is not None
+
+
 def hidden(viewer: Viewer | None) -> list[SelectBase]:
     """Return what a viewer's lists leave out, as selections of samples' ids."""
     return [hidden_answers(viewer), *([open_originals(viewer)] if viewer else [])]

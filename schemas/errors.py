@@ -26,6 +26,7 @@
     ├── DrafterError
     │   ├── DrafterUnavailable a key, weights or a package are missing, and how to get them
     │   └── EndpointDenied     the endpoint will answer no request like this one: wrong key, address or model
+    ├── Busy                   too many wait already: trying again in a while helps
     ├── AccessError
     │   ├── WrongLogin         no such user, another password, or a disabled user: it is not said which
     │   ├── TooManyLogins      passwords were tried too often
@@ -174,6 +175,10 @@ class ModelUnavailable(SegmenterError):
 
 class ModelFailed(SegmenterError):
     """The model could not be loaded or run."""
+
+
+class Busy(WhysegError):
+    """Too many wait for the same thing already; trying again in a while helps."""
 
 
 class AccessError(WhysegError):

@@ -89,7 +89,7 @@ def require_askable(source: str, preset: str | None, endpoint: str | None) -> No
     if preset is not None:
         load_preset(preset)
     elif endpoint is not None or card_of(Path(source).expanduser()) is None:
-        raise UsageError(f"{source} does not say how it is asked: name a preset")
+        raise UsageError(f"{source} does not say how it is asked: give --policy-preset")
 
 
 def open_asker(

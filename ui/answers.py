@@ -18,6 +18,7 @@ _CHECKS = "running:o? last:o?"
 _COUNTS = "images:i samples:i revisions:i instances:i no_target:i releases:i states:o matrix:o accepted:o targets:l"
 _FINDING = "id:s kind:s severity:s message:s sample_id:s? image_id:s?"
 _PROPOSAL = "id:s sample_id:s revision_id:s reason:s says:s instances:l? query:o? made_by:s score:n decision:o? state:s"
+_ASKED = "id:s state:s question:o policy:s segmenter:s place:i done:i seconds:n answers:l in_workspace:b"
 _HANDED_OUT = "answers:l skipped:l"
 
 ANSWERS = {
@@ -45,6 +46,13 @@ ANSWERS = {
     "POST /click": "seq:i best:o scores:l ms:o",
     "GET /click/{client}/{seq}/{candidate}": _CROP,
     "POST /outline": "rings:l iou:n vertices:i",
+    "GET /ask": "policy:o newest:s?",
+    "POST /ask": _ASKED,
+    "POST /ask/pictures": "image:o in_workspace:b",
+    "GET /ask/{ask_id}": _ASKED,
+    "DELETE /ask/{ask_id}": _ASKED,
+    "POST /ask/{ask_id}/vote": "outcome:s mask:o? agreement:n valid:i no_object_votes:i count:i clusters:l",
+    "POST /ask/{ask_id}/sample": f"sample_id:s {_STANDING}",
     "GET /findings": "total:i kinds:o severities:o findings:l",
     "PUT /findings/{finding_id}/set-aside": _FINDING,
     "DELETE /findings/{finding_id}/set-aside": _FINDING,

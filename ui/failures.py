@@ -24,6 +24,7 @@ STATUS: dict[type[WhysegError], int] = {
     errors.LeaseLost: 409,
     errors.Incomplete: 422,
     errors.AlreadyRunning: 409,
+    errors.Busy: 503,
     errors.DrafterError: 503,
     errors.StoreUnavailable: 503,
     errors.SegmenterError: 503,

@@ -34,11 +34,12 @@ REASONS = {
     415: "the stored picture is broken",
     422: "a value that the route does not take",
     429: "too many attempts to sign in",
-    503: "the database or the model cannot be used now; try again",
+    503: "the database or the model cannot be used now, or too many wait for it; try again",
 }
 PICTURES = {  # routes that answer with a picture, by the end of their path
     "/thumbnail": ("image/jpeg",),
     "/picture": ("image/jpeg",),
+    "/ask/pictures/{image_id}": ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"),
     "/images/{image_id}": ("image/jpeg", "image/png", "image/webp", "image/gif"),
 }
 PASSWORDS = ("/login", "/password")
@@ -94,7 +95,7 @@ def _refusals(operation: dict[str, Any], method: str, path: str, signed_in: bool
         found.add(404)
     if method != "get":
         found |= {409, 413}
-    if "image" in "".join(names) or path.endswith(("/click", "/encode", "/picture")):
+    if "image" in "".join(names) or path.endswith(("/click", "/encode", "/picture", "/ask/pictures")):
         found.add(415)
     if takes_body or operation.get("parameters"):
         found.add(422)

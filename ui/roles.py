@@ -98,6 +98,14 @@ ROUTES = {
     ("POST", "/click"): Verb.ANNOTATE,
     ("GET", "/click/{client}/{seq}/{candidate}"): Verb.ANNOTATE,
     ("POST", "/outline"): Verb.ANNOTATE,
+    ("GET", "/ask"): Verb.LOOK,
+    ("POST", "/ask"): Verb.ANNOTATE,
+    ("POST", "/ask/pictures"): Verb.ANNOTATE,
+    ("GET", "/ask/pictures/{image_id}"): Verb.LOOK,
+    ("GET", "/ask/{ask_id}"): Verb.LOOK,
+    ("DELETE", "/ask/{ask_id}"): Verb.ANNOTATE,
+    ("POST", "/ask/{ask_id}/vote"): Verb.LOOK,
+    ("POST", "/ask/{ask_id}/sample"): Verb.ANNOTATE,
 }
 
 

@@ -21,11 +21,13 @@ from whyseg.curation.people import Throughput
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.user import Role
 from whyseg.ui import failures, openapi
+from whyseg.ui.asking import Asking
 from whyseg.ui.drafting import Drafting
 from whyseg.ui.guards import LOOPBACK, guard
 from whyseg.ui.login import Logins
 from whyseg.ui.pictures import Pictures
 from whyseg.ui.roles import PREFIX, Member, Who, authorise, member
+from whyseg.ui.routes.asking import AskRoutes
 from whyseg.ui.routes.assignments import AssignmentRoutes
 from whyseg.ui.routes.clicks import ClickRoutes
 from whyseg.ui.routes.coverage import CoverageRoutes
@@ -55,13 +57,15 @@ def build_api(
     hosts: Sequence[str] = LOOPBACK,
     describe: Describe | None = None,
     drafter: Drafter | None = None,
+    asking: Asking | None = None,
 ) -> FastAPI:
     """Build the application without its pages: JSON routes, static files, guards.
 
     ``team`` lets its users in; without it everybody is ``user``. ``hosts``: the names that requests may give this
     server. ``describe`` says which segmenter runs, where the click service does not know that yet. ``drafter``: what
-    proposes questions, by default rules.
+    proposes questions, by default rules. ``asking``: the policy that people ask, by default none.
     """
+    asking = asking or Asking()
     runs, drafting = CheckRuns(workspace), Drafting(workspace, drafter or TemplateDrafter())
 
     @asynccontextmanager
@@ -69,7 +73,9 @@ def build_api(
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         clicks.start()
         drafting.start()
+        asking.start()
         yield
+        asking.close()
         drafting.close()
         runs.close()
         clicks.close()
@@ -83,19 +89,13 @@ def build_api(
     _admit(app, team, Member(user, Role.CURATOR))
     guard(app, hosts=hosts)  # outside of the gate: what is added last comes first
     api = APIRouter(prefix=PREFIX, dependencies=[Depends(authorise), Depends(Sight(workspace))])
-    api.include_router(PictureRoutes(Pictures(workspace)).router())
-    api.include_router(AssignmentRoutes(workspace).router())
-    api.include_router(LeaseRoutes(workspace).router())
-    api.include_router(SampleRoutes(workspace, leased=team is not None).router())
-    api.include_router(ReviewRoutes(workspace).router())
+    _add_stored(api, workspace, leased=team is not None)
     api.include_router(DraftRoutes(workspace, drafting).router())
-    api.include_router(CoverageRoutes(workspace).router())
     api.include_router(FindingRoutes(workspace, runs).router())
-    api.include_router(ProposalRoutes(workspace).router())
-    api.include_router(ReleaseRoutes(workspace).router())
     app.state.throughput = Throughput(workspace.store.database)
     api.include_router(PeopleRoutes(workspace, app.state.throughput, team).router())
     api.include_router(ClickRoutes(workspace, clicks).router())
+    api.include_router(AskRoutes(workspace, asking).router())
 
     _add_info(
         api, workspace, lambda: {"segmenter": (describe or clicks.describe)(), "drafter": drafting.describe()}, team
@@ -104,6 +104,21 @@ def build_api(
     _add_assets(app)
     openapi.describe(app, team=team is not None)
     return app
+
+
+def _add_stored(api: APIRouter, workspace: Workspace, *, leased: bool) -> None:
+    """Add what the workspace alone answers; with ``leased`` only who has the lease on a sample changes it."""
+    for routes in (
+        PictureRoutes(Pictures(workspace)),
+        AssignmentRoutes(workspace),
+        LeaseRoutes(workspace),
+        SampleRoutes(workspace, leased=leased),
+        ReviewRoutes(workspace),
+        CoverageRoutes(workspace),
+        ProposalRoutes(workspace),
+        ReleaseRoutes(workspace),
+    ):
+        api.include_router(routes.router())
 
 
 def _add_info(api: APIRouter, workspace: Workspace, models: Callable[[], dict[str, Any]], team: Logins | None) -> None:
@@ -157,12 +172,15 @@ def build_server(
     hosts: Sequence[str] = LOOPBACK,
     describe: Describe | None = None,
     drafter: Drafter | None = None,
+    asking: Asking | None = None,
 ) -> FastAPI:
     """Build the whole application: `build_api`, the Gradio pages at ``/app``, and the way there from ``/``."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Gradio looks at it when it is imported
     from whyseg.ui.blocks import mount_page
 
-    app = build_api(workspace, clicks, user=user, team=team, hosts=hosts, describe=describe, drafter=drafter)
+    app = build_api(
+        workspace, clicks, user=user, team=team, hosts=hosts, describe=describe, drafter=drafter, asking=asking
+    )
 
     @app.get("/", include_in_schema=False)
     def home() -> RedirectResponse:

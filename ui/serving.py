@@ -18,6 +18,7 @@ from whyseg.curation.sessions import Sessions
 from whyseg.curation.users import Users
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import UsageError
+from whyseg.ui.asking import Asking, Load
 from whyseg.ui.guards import LOOPBACK
 from whyseg.ui.loading import LateSegmenter, Told
 from whyseg.ui.login import Logins
@@ -42,6 +43,7 @@ def serve(
     team: bool = False,
     names: Sequence[str] = (),
     drafter: Drafter | None = None,
+    policy: Load | None = None,
     ready: Told = print,
     told: Told = print,
 ) -> None:
@@ -49,20 +51,22 @@ def serve(
 
     ``port`` 0 takes any free one. ``segmenter`` and ``model`` as for `segmenters.choose`; it is loaded when the server
     answers already. ``team`` lets nobody in but the workspace's users; without it everybody is ``user``. ``names`` are
-    those by which browsers reach this machine, besides ``host``. ``drafter`` proposes questions, rules by default.
-    ``ready`` gets the address as soon as the server answers, ``told`` one sentence on the segmenter that runs. Raises
-    ``UsageError`` for an address that other machines reach without ``team``, a team without users, a port that is
-    taken, an unknown segmenter or model.
+    those by which browsers reach this machine, besides ``host``. ``drafter`` proposes questions, rules by default;
+    ``policy`` brings what people may ask, and is called when the server answers already. ``ready`` gets the address as
+    soon as the server answers, ``told`` one sentence on each model. Raises ``UsageError`` for an address that other
+    machines reach without ``team``, a team without users, a port that is taken, an unknown segmenter or model.
     """
     allowed = allowed_hosts(host, names, team=team)
     logins = make_logins(workspace) if team else None
     require_known(segmenter, model)
     late = LateSegmenter(lambda told: choose(segmenter, model=model, told=told), told)
     clicks = ClickService(late, Pictures(workspace).pixels)
+    asking = Asking(policy, told)
     with listen(host, port) as listener:
         app = build_server(
-            workspace, clicks, user=user, team=logins, hosts=allowed, describe=late.describe, drafter=drafter
-        )
+            workspace, clicks, user=user, team=logins, hosts=allowed, describe=late.describe, drafter=drafter,
+            asking=asking,
+        )  # fmt: skip
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="on",
             timeout_graceful_shutdown=GRACE,
@@ -74,6 +78,7 @@ def serve(
 
         def end() -> None:
             late.close()
+            asking.close()
             app.state.drafting.close()
 
         _run(_Server(config, announce, end), listener)

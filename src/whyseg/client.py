@@ -19,6 +19,7 @@ import httpx
 
 from whyseg.client_answers import ANSWER_ROUTES, AnswerMethods
 from whyseg.client_findings import FINDING_ROUTES, FindingMethods
+from whyseg.client_models import MODEL_ROUTES, ModelMethods
 from whyseg.client_proposals import PROPOSAL_ROUTES, ProposalMethods
 from whyseg.client_team import TEAM_ROUTES, TeamMethods
 from whyseg.schemas import Comment, Image, Mask, Point, Reason, Release, ReleaseItem, Review, Sample, State
@@ -61,6 +62,7 @@ ROUTES = {
     **TEAM_ROUTES,
     **ANSWER_ROUTES,
     **FINDING_ROUTES,
+    **MODEL_ROUTES,
     **PROPOSAL_ROUTES,
 }
 
@@ -107,7 +109,7 @@ class Http(Protocol):
         ...
 
 
-class Client(TeamMethods, AnswerMethods, FindingMethods, ProposalMethods):
+class Client(TeamMethods, AnswerMethods, FindingMethods, ModelMethods, ProposalMethods):
     """A connection to a server; use it as a context manager, or call `close`.
 
     ``http`` is a client to go through, which knows the server's address, in place of one made for ``url``.

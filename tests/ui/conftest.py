@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tests.asked import scripted_asker
 from tests.builders import Clock
 from tests.pictures import encoded, pixels
 from tests.ui.support import add_picture, make_clicks
@@ -13,6 +14,7 @@ from tests.ui.team import HOSTS, make_logins
 from whyseg.curation.store import Store
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Sample
+from whyseg.ui.asking import Asking
 from whyseg.ui.server import build_api
 
 
@@ -24,7 +26,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def app(workspace: Workspace) -> FastAPI:
-    return build_api(workspace, make_clicks(workspace), hosts=("127.0.0.1", "testserver"))
+    asking = Asking(lambda told: scripted_asker())
+    return build_api(workspace, make_clicks(workspace), hosts=("127.0.0.1", "testserver"), asking=asking)
 
 
 @pytest.fixture

@@ -151,6 +151,7 @@ def test_every_method_asks_for_its_own_route(
     assert asks("audit", action="add_user", limit=5)["entries"][0]["subject"] == "user:Zoe"
     hands_out(asks, workspace, sample.id)
     decides_on_proposals(asks, workspace, sample.id)
+    asks_the_policy(asks, workspace, sample.image_id)
     with pytest.raises(ServerRefused, match="does not sign in"):
         ours.change_password("correct horse battery", "battery horse correct")
     asked.add("change_password")
@@ -195,6 +196,22 @@ def decides_on_proposals(asks: Callable[..., Any], workspace: Workspace, key: st
     assert asks("proposal_picture", first.id, side=64)[:2] == b"\xff\xd8"
     assert asks("dismiss_proposal", second.id).decision.accepted is False
     assert asks("accept_proposal", first.id)["state"] == "submitted"
+
+
+def asks_the_policy(asks: Callable[..., Any], workspace: Workspace, image_id: str) -> None:
+    """Ask for everything that a policy can be asked."""
+    assert asks("policy")["policy"]["name"] == "scripted"
+    data = workspace.blobs.read(image_id)
+    assert asks("send_picture", data)["in_workspace"]
+    assert asks("sent_picture", image_id) == data
+    key = asks("ask", image_id, "what holds tea?", k=4)["id"]
+    while (question := asks("asked", key))["state"] in ("waiting", "asking"):
+        time.sleep(0.01)
+    assert (question["state"], len(question["answers"])) == ("done", 4)
+    assert asks("vote", key, iou=0.3)["clusters"][0]["votes"] == 3
+    taken = asks("take", key)
+    assert workspace.store.head(taken["sample_id"]).revision.id == taken["revision"]
+    assert asks("cancel", key)["state"] == "done"
 
 
 def test_a_refusal_has_the_servers_words_and_facts(ours: Client, sample: Sample) -> None:

@@ -24,14 +24,15 @@ class PictureRoutes:
 
     def picture(self, image_id: str, request: Request) -> Response:
         """Return the upright picture."""
-        return _answer(request, self.pictures.upright(image_id), f'"{image_id}"')
+        return answer_with(request, self.pictures.upright(image_id), f'"{image_id}"')
 
     def thumbnail(self, image_id: str, request: Request, side: Annotated[int, Query(ge=32, le=1024)] = 256) -> Response:
         """Return a JPEG of the given longest side."""
-        return _answer(request, self.pictures.thumbnail(image_id, side), f'"{image_id}-{side}"')
+        return answer_with(request, self.pictures.thumbnail(image_id, side), f'"{image_id}-{side}"')
 
 
-def _answer(request: Request, picture: Picture, tag: str) -> Response:
+def answer_with(request: Request, picture: Picture, tag: str) -> Response:
+    """Return a picture that never changes, or 304 where the browser has the one of this tag already."""
     headers = {"cache-control": CACHED, "etag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
