@@ -39,12 +39,8 @@ def sorted_by(chosen: Select[str], order: Order) -> Select[str]:
     if order == "findings":
         return _by_findings(chosen)
     name, largest = _FIGURES[order]
-    newest = _newest(name)
-    joined = chosen.outerjoin(
-        newest, (newest.c.sample_id == SampleRow.id) & (newest.c.revision_id == SampleRow.head) & (newest.c.place == 1)
-    )
-    figure = newest.c.figure.desc() if largest else newest.c.figure
-    return joined.order_by(figure.nulls_last(), SampleRow.added)
+    figure = _newest(name)
+    return chosen.order_by((figure.desc() if largest else figure).nulls_last(), SampleRow.added)
 
 
 def is_proposed() -> ColumnElement[bool]:
@@ -71,9 +67,13 @@ def _by_findings(chosen: Select[str]) -> Select[str]:
 
 
 def _newest(name: str) -> Any:
-    """Return one figure of all signals, each sample's newest run in place 1."""
-    place = func.row_number().over(
-        partition_by=SignalsRow.sample_id, order_by=(ScoreRunRow.created_at.desc(), ScoreRunRow.id)
+    """Return a figure of the newest run that scored a sample's newest revision, looked up sample by sample."""
+    return (
+        select(getattr(SignalsRow, name))
+        .join(ScoreRunRow, ScoreRunRow.id == SignalsRow.run)
+        .where(SignalsRow.sample_id == SampleRow.id, SignalsRow.revision_id == SampleRow.head)
+        .order_by(ScoreRunRow.created_at.desc(), ScoreRunRow.id)
+        .limit(1)
+        .correlate(SampleRow)
+        .scalar_subquery()
     )
-    columns = SignalsRow.sample_id, SignalsRow.revision_id, getattr(SignalsRow, name).label("figure")
-    return select(*columns, place.label("place")).join(ScoreRunRow, ScoreRunRow.id == SignalsRow.run).subquery()

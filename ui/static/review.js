@@ -43,9 +43,9 @@ export class ReviewPage {
             button("reopen", "Reopen", "", "Unlock an accepted sample"));
         this.head = el("div", { class: "ws-review-head" });
         this.switch = el("button", { "data-act": "difference", "aria-pressed": "false", title: "Show what changed: green added, red removed (X)", onclick: () => this.act("difference") }, "Difference");
+        this.side = el("aside", { class: "ws-review-side" }, this.proposals.root, this.question.root, this.signals.root, this.findings.root, this.remarks.root, this.buttons, this.story.root);
         this.root = el("div", { class: "ws-review" }, this.queue.root,
-            el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch), this.compare.root, this.bar.root),
-            el("aside", { class: "ws-review-side" }, this.proposals.root, this.question.root, this.signals.root, this.findings.root, this.remarks.root, this.buttons, this.story.root));
+            el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch), this.compare.root, this.bar.root), this.side);
         addEventListener("keydown", event => this.#key(event));
     }
 
@@ -80,6 +80,7 @@ export class ReviewPage {
                 this.later.clear();
                 this.remarks.start(reviews);
                 this.bar.clear();
+                this.side.scrollTop = 0;
             }
             this.findings.show(id);
             this.signals.show(signals, picture, revisions);

@@ -3,6 +3,7 @@ import { el } from "./dom.js";
 import { paintPreview } from "./paint.js";
 import { layerOf } from "./rle.js";
 
+const ELSEWHERE = 0.3; // an IoU with the target below which an answer is about another thing
 const SEEN = "#ffe14d";
 const FIGURES = [
     ["mean_iou", "Mean IoU", "over all answers; those that cannot be read count as 0"], ["best_iou", "Best IoU", "of the best answer"],
@@ -56,7 +57,7 @@ const count = (number, name) => `${number} ${name}${number === 1 ? "" : "s"}`;
 function inWords({ answers, failed, empty, pass_rate: rate, vote_iou: vote, agreement }) {
     const right = Math.round(rate * answers);
     const told = [right === 0 ? "No answer finds the target" : right === answers ? "Every answer finds the target" : `${right} of ${answers} answers find the target`];
-    if (agreement >= 0.5 && vote < 0.5) told.push("most agree on something else");
+    if (agreement >= 0.5 && vote < ELSEWHERE) told.push("most agree on something else");
     if (empty) told.push(`${empty} see${empty === 1 ? "s" : ""} nothing`);
     if (failed) told.push(`${failed} cannot be read`);
     return `${told.join("; ")}.`;

@@ -1,7 +1,10 @@
 // What happened to a sample, in one line of time, newest first; saves by one person in a row are one line.
 import { el } from "./dom.js";
 
-const WORDS = { add_sample: "added", submit: "submitted", accept: "accepted", reject: "rejected", reopen: "reopened", set_aside: "finding set aside", bring_back: "finding brought back" };
+const WORDS = {
+    add_sample: "added", submit: "submitted", accept: "accepted", reject: "rejected", reopen: "reopened", set_aside: "finding set aside",
+    bring_back: "finding brought back", accept_proposal: "proposed change accepted", dismiss_proposal: "proposed change dismissed",
+};
 
 export const when = at => new Date(at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
 export const words = codes => codes.join(", ").replaceAll("_", " ");
@@ -55,7 +58,7 @@ export class Story {
 
 function told({ action, by, at, reasons, comments, reason }) {
     const kind = { accept: "ws-accepted", reject: "ws-rejected" }[action] ?? "";
-    const why = reasons.length ? `: ${words(reasons)}` : reason ? `: ${reason}` : "";
+    const why = reasons.length ? `: ${words(reasons)}` : reason ? `: ${action.endsWith("_proposal") ? words([reason]) : reason}` : "";
     return el("div", {}, el("p", { class: kind }, `${WORDS[action] ?? action.replaceAll("_", " ")} by ${by}, ${when(at)}${why}`), comments.length > 0 && remarks(comments));
 }
 
