@@ -56,6 +56,15 @@ class SignalStore:
         with self.store.database.read() as session:
             return set(session.scalars(select(SignalsRow.sample_id).where(SignalsRow.run == run_id)))
 
+    def signals(self, run_id: str, sample_ids: Sequence[str]) -> dict[str, Signals]:
+        """Return what a run says of some samples, of those that it scored, in their order."""
+        found: dict[str, Signals] = {}
+        with self.store.database.read() as session:
+            for some in _chunks(list(sample_ids)):
+                asked = select(SignalsRow.body).where(SignalsRow.run == run_id, SignalsRow.sample_id.in_(some))
+                found |= {one.sample_id: one for one in map(Signals.parse, session.scalars(asked))}
+        return {key: found[key] for key in sample_ids if key in found}
+
     def newest(self, sample_id: str) -> tuple[ScoreRun, Signals] | None:
         """Return what the newest run says of a sample that it scored; None where none has."""
         found = (

@@ -8,11 +8,15 @@ Everything here looks at one sample of one run. The rules, in this order:
 * boundary: most answers agree on the annotated thing, and its boxes differ too much;
 * never solved, too easy: said of the question, whatever else was found, and no alarm about the annotation.
 
+A policy that is wrong itself raises more alarms than anybody's data can deserve. `surest` keeps those that it is most
+sure of, so that the list stays one that a person can go through.
+
 Masks alone would not do for the boundary: a small segmenter's masks of right annotations are as far from them as a
 person's rough outline. The boxes that answers give do not pass through it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -66,36 +70,57 @@ class Thresholds(Record):
     edge: Share = 0.8
     easy: Share = 1.0
     passed: Share = 0.8
+    most: Share = 0.15
+    few: Annotated[int, Field(ge=0)] = 10
 
 
 THRESHOLDS = Thresholds()
 
 
 class Diagnosis(Record):
-    """What is found about a sample, and what is proposed."""
+    """What is found about a sample, and what is proposed.
+
+    ``suspicion``, in [0, 1]: how sure the answers are of their alarm; 0 without one.
+    """
 
     findings: tuple[Finding, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    suspicion: float = 0.0
+
+    def without_alarms(self) -> "Diagnosis":
+        """Return what is said of the question alone."""
+        return Diagnosis(findings=tuple(one for one in self.findings if one.kind not in ALARMS))
+
+
+def surest(found: Mapping[str, Diagnosis], samples: int, thresholds: Thresholds = THRESHOLDS) -> dict[str, Diagnosis]:
+    """Return the diagnoses of a run with no more alarms than the thresholds allow, those that it is surest of.
+
+    ``found``: by sample; ``samples``: how many were scored. Of equally sure ones the first by their ids stay.
+    """
+    alarms = sorted((key for key, one in found.items() if one.suspicion), key=lambda key: (-found[key].suspicion, key))
+    withheld = set(alarms[max(thresholds.few, int(thresholds.most * samples + 1e-9)) :])
+    return {key: one.without_alarms() if key in withheld else one for key, one in found.items()}
 
 
 def diagnose(
     revision: Revision,
     signals: Signals,
-    reprompted: Sequence[Mask | None],
+    reprompted: Callable[[], Sequence[Mask | None]],
     *,
     run: ScoreRun,
     thresholds: Thresholds = THRESHOLDS,
 ) -> Diagnosis:
     """Return what the signals of a revision mean; nothing where too few answers were sampled.
 
-    ``reprompted``: the masks of `signals.reprompt`, one for each instance.
+    ``reprompted`` gives the masks of `signals.reprompt`, one for each instance; it is called only where a rule needs
+    them.
     """
     if signals.answers < thresholds.answers:
         return Diagnosis()
     case = _Case(revision, signals, reprompted, run, thresholds)
     case.ambiguous() or case.target() or case.boundary()
     case.difficulty()
-    return Diagnosis(findings=tuple(case.findings), proposals=tuple(case.proposals))
+    return Diagnosis(findings=tuple(case.findings), proposals=tuple(case.proposals), suspicion=round(case.suspicion, 6))
 
 
 class _Case:
@@ -105,18 +130,24 @@ class _Case:
         self,
         revision: Revision,
         signals: Signals,
-        reprompted: Sequence[Mask | None],
+        reprompted: Callable[[], Sequence[Mask | None]],
         run: ScoreRun,
         thresholds: Thresholds,
     ) -> None:
         self.revision, self.signals, self.run, self.limits = revision, signals, run, thresholds
         self.sample: Sample = revision.sample
-        self.reprompted = list(reprompted)
+        self._reprompt = reprompted
         self.chosen = [one for one in signals.clusters if one.chosen]
         self.rival = next((one for one in signals.clusters if not one.chosen), None)
         self.vote = union([one.mask for one in self.chosen], self.sample.size)
         self.sure = signals.agreement >= thresholds.sure
         self.findings, self.proposals = list[Finding](), list[Proposal]()
+        self.suspicion = 0.0
+
+    @cached_property
+    def reprompted(self) -> list[Mask | None]:
+        """What the segmenter sees at each annotated instance."""
+        return list(self._reprompt())
 
     def ambiguous(self) -> bool:
         """Say whether the answers cluster on two things."""
@@ -131,6 +162,7 @@ class _Case:
             f"{_of(second, self.signals)} mean {_called(second)}, which the vote leaves out."
         )
         self._find("ambiguous", said, box=second.mask)
+        self.suspicion = second.ratio / weakest * min(1.0, weakest + second.ratio)
         return True
 
     def target(self) -> bool:
@@ -154,17 +186,21 @@ class _Case:
 
     def _count(self, share: str) -> bool:
         """Say whether the answers see a thing more than is annotated, or miss one that is."""
-        again = union([mask for mask in self.reprompted if mask], self.sample.size)
-        more = [one for one in self.chosen if one.ratio >= self.limits.sure and one.iou < self.limits.other]
-        more = [one for one in more if iou(one.mask, again) < self.limits.other and not _inside(one.mask, again)]
-        if more and len(self.chosen) > len(self.sample.instances):
+        more = list[AnswerCluster]()
+        if len(self.chosen) > len(self.sample.instances):
+            again = union([mask for mask in self.reprompted if mask], self.sample.size)
+            more = [one for one in self.chosen if one.ratio >= self.limits.sure and one.iou < self.limits.other]
+            more = [one for one in more if iou(one.mask, again) < self.limits.other and not _inside(one.mask, again)]
+        if more:
             said = f"{share} also mean {_names(more)}, which is not annotated."
             found = self._find("wrong_target", said, box=union([one.mask for one in more], self.sample.size))
             kept = list(self.sample.instances)
             self._propose(RevisionReason.MISSING_INSTANCE, found, [*kept, *self._model(more, kept)])
             return True
+        if len(self.chosen) >= len(self.sample.instances):
+            return False
         kept = [one for one in self.sample.instances if not self._unseen(one)]
-        if len(self.chosen) < len(self.sample.instances) and 0 < len(kept) < len(self.sample.instances):
+        if 0 < len(kept) < len(self.sample.instances):
             left = [one for one in self.sample.instances if one not in kept]
             names = " and ".join(f"“{one.label}”" if one.label else f"instance {one.id}" for one in left)
             said = f"{share} leave out {names}, which is annotated as an answer."
@@ -198,6 +234,8 @@ class _Case:
             self._find("too_easy", said)
 
     def _find(self, kind: Kind, message: str, *, box: Mask | None = None) -> str:
+        if kind in ALARMS:
+            self.suspicion = self.signals.agreement
         names = ("mean_iou", "best_iou", "pass_rate", "agreement", "entropy", "vote_iou", "box_iou", "reprompted_iou")
         figures = {name: round(value, 4) for name in names if (value := getattr(self.signals, name)) is not None}
         evidence: dict[str, Any] = {"run": self.run.id, "revision": self.revision.id, "figures": figures}
@@ -256,8 +294,10 @@ class _Case:
 
     def _differ(self, vote: Mask, target: Mask) -> bool:
         """Say whether the vote is another thing than the annotation, and than what the segmenter sees there."""
+        if iou(vote, target, self.sample.ignore) >= self.limits.other:
+            return False
         again = union([mask for mask in self.reprompted if mask], self.sample.size)
-        return max(iou(vote, target, self.sample.ignore), iou(vote, again, self.sample.ignore)) < self.limits.other
+        return iou(vote, again, self.sample.ignore) < self.limits.other
 
     def _unseen(self, instance: Instance) -> bool:
         again = self.reprompted[self.sample.instances.index(instance)] or instance.mask

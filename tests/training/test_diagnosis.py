@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from tests.training.answers import row, sample
 from tests.training.test_signals import LEFT, LOST, NOON, RIGHT, revision, says, signals
 from whyseg.schemas import Mask, RevisionReason, Sample, ScoreRun
-from whyseg.training.diagnosis import Diagnosis, diagnose
+from whyseg.training.diagnosis import Diagnosis, Thresholds, diagnose, surest
 from whyseg.training.voting import Answer
 
 RUN = ScoreRun(id="run", policy="p", segmenter="s", samples=8, temperature=1, seed=0, created_at=NOON)
@@ -11,7 +11,7 @@ RUN = ScoreRun(id="run", policy="p", segmenter="s", samples=8, temperature=1, se
 
 def found(of: Sample, answers: Sequence[Answer], *reprompted: Mask | None) -> Diagnosis:
     again = reprompted or [instance.mask for instance in of.instances]
-    return diagnose(revision(of), signals(of, answers, again), again, run=RUN)
+    return diagnose(revision(of), signals(of, answers, again), lambda: again, run=RUN)
 
 
 def kinds(diagnosis: Diagnosis) -> list[str]:
@@ -114,3 +114,17 @@ def test_answers_that_do_not_agree_are_believed_in_nothing() -> None:
 
 def test_too_few_answers_say_nothing() -> None:
     assert found(sample(LEFT), [says(RIGHT)] * 7) == Diagnosis()
+
+
+def test_of_more_alarms_than_data_can_deserve_the_surest_are_kept() -> None:
+    sure, unsure = found(sample(LEFT), [says(RIGHT)] * 8), found(sample(LEFT), [says(RIGHT)] * 6 + [says()] * 2)
+    diagnoses = {"a": unsure, "b": sure, "c": unsure, "d": Diagnosis()}
+    assert (sure.suspicion, unsure.suspicion) == (1, 0.75)
+    # A third of six samples: two; of the equally sure ones the first stays. What is said of the question stays.
+    kept = surest(diagnoses, 6, Thresholds(most=1 / 3, few=1))
+    assert {key: kinds(one) for key, one in kept.items()} == {
+        "a": ["wrong_target", "never_solved"], "b": ["wrong_target", "never_solved"], "c": ["never_solved"], "d": [],
+    }  # fmt: skip
+    assert [len(one.proposals) for one in kept.values()] == [1, 1, 0, 0]
+    # Three are few in any case.
+    assert surest(diagnoses, 6, Thresholds(most=1 / 3, few=3)) == diagnoses

@@ -20,6 +20,7 @@ from whyseg.cli import (
     publishing,
     releases,
     reward,
+    score,
     segment,
     serve,
     train,
@@ -52,6 +53,7 @@ app.command()(segment.segment)
 app.command()(predict.predict)
 app.command()(vote.vote)
 app.command()(evaluate.evaluate)
+app.command()(score.score)
 app.command()(compare.compare)
 app.command()(drafting.draft)
 app.command()(reward.reward)
