@@ -18,8 +18,11 @@ from whyseg.schemas import Image, Sample, Split
 from whyseg.schemas.errors import RefusedInput, UsageError
 from whyseg.schemas.release import RELEASE_NAME
 
-Layout = Literal["hf", "reasonseg", "labelme", "coco", "mmr", "release"]
-_KNOWN = "parquet or arrow files, X.json with 'text' and 'shapes' (LISA), 'shapes' and 'imagePath' (labelme), COCO, MMR"
+Layout = Literal["hf", "reasonseg", "labelme", "coco", "mmr", "refcoco", "release"]
+_KNOWN = (
+    "parquet or arrow files, X.json with 'text' and 'shapes' (LISA), 'shapes' and 'imagePath' (labelme), COCO, MMR, "
+    "refs(…).p (RefCOCO)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,8 @@ def open_data(source: str | Path, *, workspace: Path | None = None) -> Data:
     Raises ``UsageError`` for a source that is none of these, or whose layout is unknown.
     """
     path, name = Path(source), str(source)
+    if _is_refcoco(path):
+        return Data("refcoco", name, path)
     if path.exists():
         return Data(_layout(path), name, path)
     if RELEASE_NAME.fullmatch(name):
@@ -134,6 +139,10 @@ def _steps(reader: _Reader, layout: Layout, source: str | Path) -> Iterator[None
         from whyseg.curation.formats.mmr import walk_mmr
 
         return walk_mmr(reader, Path(source))
+    if layout == "refcoco":
+        from whyseg.curation.formats.refcoco import walk_refcoco
+
+        return walk_refcoco(reader, Path(source))
     if layout == "labelme":
         from whyseg.curation.formats.labelme import walk_labelme
 
@@ -158,6 +167,15 @@ def _layout(path: Path) -> Layout:
                 if known is not None:
                     return known
     raise UsageError(f"{path} holds no layout that whyseg knows: {_KNOWN}")
+
+
+def _is_refcoco(path: Path) -> bool:
+    """Tell whether a path is a pickle of refs, or one of the splits in it, which no file is."""
+    if not any(part.suffix == ".p" for part in (path, *path.parents)):
+        return False
+    from whyseg.curation.formats.refcoco import wanted
+
+    return wanted(path) is not None
 
 
 def _visible(found: Path, folder: Path) -> bool:

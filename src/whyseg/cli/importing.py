@@ -130,6 +130,24 @@ def mmr(
 
 
 @app.command()
+def refcoco(
+    path: Annotated[Path, typer.Argument(help="refs(unc).p or its like, or one of its splits: refs(unc).p/testA.")],
+    workspace: WorkspaceOption = HERE,
+    images: Annotated[
+        Path | None, typer.Option(help="Where COCO's pictures lie; else beside the pickle, in images/, or below.")
+    ] = None,
+    license: LicenseOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Take in the expressions of RefCOCO, RefCOCO+ and RefCOCOg. Exit 1 when something was refused."""
+    from whyseg.curation.formats.refcoco import import_refcoco
+
+    run = partial(import_refcoco, source=path, images=images, author=user(), license=license, dry_run=dry_run)
+    _import(workspace, lambda opened, count: run(opened, progress=count), json)
+
+
+@app.command()
 def hf(
     path: Annotated[
         str, typer.Argument(help="A folder of parquet files, a folder of save_to_disk, or a dataset's OWNER/NAME.")
