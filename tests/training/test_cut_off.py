@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from tests.training.tiny_run import DrawnData, policy, preset, schooled_policy
+from tests.training.tiny_run import DrawnData, moved_adapters, policy, preset, schooled_policy
 from whyseg.training.launch import resume, start
 from whyseg.training.run import RunFolder, lines
 from whyseg.training.settings import Machine
@@ -93,6 +93,7 @@ def test_a_second_stage_that_was_cut_off_keeps_its_reference(tmp_path: Path) -> 
     bare, moving = policy(tmp_path / "bare"), {"n": 4, "keep": 2, "max_completion_tokens": 8, "lr": 0.01}
     once: dict[str, Any] = {"lora": LORA, "weight_decay": 0.5, **moving}
     start(preset(max_steps=1, **once), DrawnData(4), tmp_path / "one", machine=Machine(), policy=bare)
+    moved_adapters(tmp_path / "one" / "policy" / "adapter_model.safetensors")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     second = preset(max_steps=3, beta=0.1, **once)
     start(second, DrawnData(4), whole, machine=Machine(), continues=tmp_path / "one", save_every=1)

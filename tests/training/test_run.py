@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.training.tiny_run import DrawnData, policy, preset
+from tests.training.tiny_run import DrawnData, moved_adapters, policy, preset
 from whyseg.cli import app
 from whyseg.schemas.errors import UsageError
 from whyseg.training.launch import resume, start
@@ -74,7 +74,7 @@ def test_its_policy_answers_with_the_adapters_that_were_trained(finished: Path, 
 def test_a_second_stage_goes_on_from_the_first_and_keeps_close_to_it(finished: Path, bare: str, tmp_path: Path) -> None:
     first, out = tmp_path / "one", tmp_path / "two"
     shutil.copytree(finished / "policy", first)
-    began = far_from_nothing(first / "adapter_model.safetensors")
+    began = moved_adapters(first / "adapter_model.safetensors")
     # Random answers earn all the same, so only the weight decay moves the weights, and the KL term once it did.
     second = preset(
         lora=LORA, max_steps=2, n=4, keep=2, max_completion_tokens=8, lr=0.01, weight_decay=0.5, beta=0.1
@@ -92,17 +92,6 @@ def test_a_second_stage_goes_on_from_the_first_and_keeps_close_to_it(finished: P
     reference = weights_of(out / "checkpoints" / "checkpoint-2" / "ref" / "adapter_model.safetensors")
     assert all(reference[key].equal(began[key]) for key in began)
     assert not (out / "policy" / "ref").exists(), "a policy holds its own adapters alone"
-
-
-def far_from_nothing(path: Path) -> dict[str, Any]:
-    """Change adapters so that they change the policy a lot: a reference without them would be another policy."""
-    import torch
-    from safetensors.torch import save_file
-
-    torch.manual_seed(0)
-    moved = {key: torch.randn_like(value) if "lora_B" in key else value for key, value in weights_of(path).items()}
-    save_file(moved, path, metadata={"format": "pt"})
-    return moved
 
 
 def test_what_does_not_fit_together_is_said_before_a_run_begins(finished: Path, bare: str, tmp_path: Path) -> None:

@@ -68,6 +68,17 @@ def schooled_policy(folder: Path, steps: int = 60) -> str:
     return source
 
 
+def moved_adapters(path: Path) -> dict[str, Any]:
+    """Change a file of adapters so that they change the policy a lot, and return them: without them it is another."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    torch.manual_seed(0)
+    moved = {key: torch.randn_like(value) if "lora_B" in key else value for key, value in load_file(path).items()}
+    save_file(moved, path, metadata={"format": "pt"})
+    return moved
+
+
 class DrawnData(Data):
     """Rectangles on noise; every fifth question has no answer, every seventh sample no question."""
 
