@@ -70,10 +70,10 @@ class Figures(Record):
 
 
 class Trial(Record):
-    """One seed: the figures of what both started from and of both results; the second's less the first's."""
+    """One seed: the figures of both results and of what they started from, None where that knows no language yet."""
 
     seed: int
-    start: Figures
+    start: Figures | None
     first: Figures
     second: Figures
     difference: Comparison
@@ -245,7 +245,9 @@ def _trial(seed: int, sides: tuple[Data, Data], out: Path, recipe: Recipe, bench
     """Train both sides with a seed, and return what start and results score."""
     begun = recipe.begin(seed, out / f"start-{seed}", told)
     made = Path(begun) == out / f"start-{seed}"
-    found = [bench.scores(f"start-{seed}" if made else "start", partial(recipe.opened, begun))]
+    found: list[list[Score]] = [[]]
+    if recipe.speaks:
+        found = [bench.scores(f"start-{seed}" if made else "start", partial(recipe.opened, begun))]
     for side, data in zip(("first", "second"), sides, strict=True):
         name = f"{side}-{seed}"
         folder = out / "runs" / name
@@ -259,7 +261,7 @@ def _compared(setup: Setup, seeds: Sequence[int], found: Sequence[Scored], near:
     trials = tuple(
         Trial(
             seed=seed,
-            start=figures_of(start),
+            start=figures_of(start) if start else None,
             first=figures_of(first),
             second=figures_of(second),
             difference=difference(first, second),

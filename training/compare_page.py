@@ -42,13 +42,13 @@ def rows(found: Compared) -> list[list[str]]:
     one, other = found.setup.first.name, found.setup.second.name
     table = [["", "start", one, other, "difference of gIoU", "of cIoU", "p"]]
     for trial in found.trials:
-        three = [percent(figures.giou) for figures in (trial.start, trial.first, trial.second)]
+        start = None if trial.start is None else trial.start.giou
+        three = [percent(value) for value in (start, trial.first.giou, trial.second.giou)]
         table.append([f"seed {trial.seed}", *three, *_differences(trial.difference)])
     if len(found.trials) > 1:
-        means = [
-            percent(float(np.mean([getattr(trial, name).giou for trial in found.trials])))
-            for name in ("start", "first", "second")
-        ]
+        starts = [trial.start.giou for trial in found.trials if trial.start]
+        sides = ([trial.first.giou for trial in found.trials], [trial.second.giou for trial in found.trials])
+        means = [percent(float(np.mean(values)) if values else None) for values in (starts, *sides)]
         table.append(["together", *means, *_differences(found.together)])
     if found.spread is not None:
         spread = found.spread

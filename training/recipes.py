@@ -30,6 +30,10 @@ class Recipe(Protocol):
     def name(self) -> RecipeName:
         """What it is called."""
 
+    @property
+    def speaks(self) -> bool:
+        """Whether what `begin` returns can answer questions."""
+
     def begin(self, seed: int, folder: Path, told: Told) -> str:
         """Return the model that both start from: one that is there, or one that is made in the folder."""
 
@@ -69,6 +73,7 @@ class Grpo(_FromPreset):
     machine: Machine = field(default_factory=Machine)
     segmenter: str | None = None
     name: RecipeName = "grpo"
+    speaks: bool = True
 
     def begin(self, seed: int, folder: Path, told: Told) -> str:
         """Return the model that is given; for the world's presets one is made and warmed up."""
@@ -111,6 +116,11 @@ class Sft(_FromPreset):
             raise UsageError(
                 f"sft trains the world's small policies; {self.preset.name} is of {self.preset.policy.model}"
             )
+
+    @property
+    def speaks(self) -> bool:
+        """Whether what it begins with was given."""
+        return self.policy is not None
 
     def begin(self, seed: int, folder: Path, told: Told) -> str:
         """Return the model that is given, or make one that has learnt to see and not to speak."""

@@ -61,6 +61,7 @@ class FakeRecipe:
     """
 
     name: RecipeName = "sft"
+    speaks = True
 
     def __init__(self, script: Callable[[str, int], Sequence[str]], *, most: int = 1000) -> None:
         self.script, self.most = script, most

@@ -59,6 +59,7 @@ def done(folder: Path) -> Compared:
 def test_the_difference_is_that_worked_out_by_hand_for_each_seed_and_together(done: Compared) -> None:
     found = done
     first, second = found.trials
+    assert first.start is not None
     assert first.start.giou == pytest.approx(1 / 6)  # 0, 0, ½
     assert first.first.giou == 0.5
     assert first.second.giou == pytest.approx(5 / 6)  # 1, ½, 1
@@ -95,6 +96,15 @@ def test_seeds_that_disagree_leave_it_undecided_whatever_the_pictures_say(done: 
     assert together.intervals["giou"] == pytest.approx((0.25, 0.5))
     assert conclude(together, [0.9, -0.01]) == "undecided"
     assert conclude(together, [0.9, 0.01]) == "gain"
+
+
+def test_a_start_without_language_is_not_asked(tmp_path: Path) -> None:
+    recipe = FakeRecipe(script)
+    recipe.speaks = False
+    found = compared(tmp_path / "c", recipe, seeds=(0,))
+    assert found.trials[0].start is None
+    assert len(recipe.policies) == 2
+    assert rows(found)[1][1] == "–"
 
 
 def test_one_seed_has_no_spread_and_the_words_say_so(tmp_path: Path) -> None:
