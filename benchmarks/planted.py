@@ -158,6 +158,14 @@ def show(title: str, found: dict[str, Any]) -> None:
     print(f"  proposals: {found['proposals']}", flush=True)
 
 
+def keep(file: Path, results: dict[str, Any]) -> None:
+    """Write results beside those of other runs that the file holds."""
+    known = json.loads(file.read_text()) if file.exists() else {}
+    machine = describe("torch", "transformers", "numpy")
+    known |= {**results, "machine": machine, "thresholds": THRESHOLDS.plain()}
+    file.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=600, help="of each seed")
@@ -173,16 +181,14 @@ def main() -> None:
         found = figures(asked(words.policy, words.preset, words.seeds, words.samples, masks))
         results["trained"] = {"policy": words.policy, "seeds": words.seeds, **found}
         show(words.policy, found)
+        keep(words.out, results)
     else:
         for accuracy in words.accuracies:
             found = figures(simulated(accuracy, words.seeds, words.samples, masks))
             results[f"simulated {accuracy}"] = {"seeds": words.seeds, **found}
             show(f"accuracy {accuracy}", found)
-    machine = describe("torch", "transformers", "numpy")
-    print(f"\n{time.monotonic() - start:.0f} s on {line(machine)}")
-    known = json.loads(words.out.read_text()) if words.out.exists() else {}
-    known |= {**results, "machine": machine, "thresholds": THRESHOLDS.plain()}
-    words.out.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+            keep(words.out, results)
+    print(f"\n{time.monotonic() - start:.0f} s on {line(describe('torch', 'transformers', 'numpy'))}")
 
 
 if __name__ == "__main__":
