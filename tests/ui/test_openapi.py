@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.proposed import add_proposal
 from tests.ui.team import signed_in
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
@@ -30,9 +31,13 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 DESCRIPTION = "/api/v1/openapi.json"
 
 
-def known(sample: Sample, revision: str) -> dict[str, str]:
+@pytest.fixture
+def known(workspace: Workspace, sample: Sample) -> dict[str, str]:
     """Ids that are there, by the names that paths have for them."""
-    ids = {"sample_id": sample.id, "image_id": sample.image_id, "revision_id": revision}
+    Releases(workspace).create("v1", author="ann", states="any")
+    revision = workspace.store.head(sample.id).revision.id
+    proposal = add_proposal(workspace.store, sample.id, query="what is meant?").id
+    ids = {"sample_id": sample.id, "image_id": sample.image_id, "revision_id": revision, "proposal_id": proposal}
     return {**ids, "before": "v1", "after": "v1"}
 
 
@@ -70,21 +75,13 @@ def send(client: TestClient, case: Any) -> Any:
 
 
 @pytest.fixture
-def revision(workspace: Workspace, sample: Sample) -> str:
-    Releases(workspace).create("v1", author="ann", states="any")
-    return workspace.store.head(sample.id).revision.id
-
-
-@pytest.fixture
 def curator(team: FastAPI) -> Iterator[TestClient]:
     with signed_in(team, "cur") as client:
         yield client
 
 
-def test_requests_made_from_the_description_are_answered_as_it_says(
-    client: TestClient, sample: Sample, revision: str
-) -> None:
-    seen = walk(client, known(sample, revision), 5)
+def test_requests_made_from_the_description_are_answered_as_it_says(client: TestClient, known: dict[str, str]) -> None:
+    seen = walk(client, known, 5)
     assert {200, 404, 422} <= {status for _, status in seen}
 
 
@@ -92,18 +89,18 @@ def test_requests_made_from_the_description_are_answered_as_it_says(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", ["client", "curator"])
 def test_many_requests_are_answered_as_the_description_says(
-    request: pytest.FixtureRequest, sample: Sample, revision: str, mode: str
+    request: pytest.FixtureRequest, known: dict[str, str], mode: str
 ) -> None:
-    seen = {status for _, status in walk(request.getfixturevalue(mode), known(sample, revision), 25)}
+    seen = {status for _, status in walk(request.getfixturevalue(mode), known, 25)}
     assert {200, 404, 409, 422} <= seen
 
 
 def test_who_is_not_signed_in_is_refused_as_the_description_says(
-    curator: TestClient, visitor: TestClient, sample: Sample, revision: str
+    curator: TestClient, visitor: TestClient, known: dict[str, str]
 ) -> None:
     visitor.headers["accept"] = "application/json"
     described = curator.get(DESCRIPTION).json()
-    seen = walk(visitor, known(sample, revision), 2, described)
+    seen = walk(visitor, known, 2, described)
     assert {(path, status) for path, status in seen if status != 401} == {("/healthz", 200)}
 
 
