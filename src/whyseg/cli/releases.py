@@ -121,6 +121,38 @@ def diff(
 
 
 @app.command()
+def changes(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="The earlier release.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="The later one.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Where the change log is written.", show_default=False)
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Say why each sample changed between two releases: the reason, who accepted it, and what was done by hand."""
+    from whyseg.curation.blobs import write_atomically
+    from whyseg.curation.change_log import change_log, markdown
+    from whyseg.curation.workspace import Workspace
+
+    with Workspace.open(workspace) as opened, progress_bar("comparing") as progress:
+        found = change_log(opened, before, after, progress)
+    text = markdown(found)
+    if out is not None:
+        write_atomically(out, text.encode())
+        note(f"written to {out}")
+    if json:
+        print_json(found.plain())
+    elif out is None:
+        typer.echo(text.rstrip())
+    else:
+        counts = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())
+        typer.echo(
+            f"{len(found.entries)} samples differ, {found.same} are the same" + (f": {counts}" if counts else "")
+        )
+
+
+@app.command()
 def checkout(
     name: NameArgument,
     out: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
