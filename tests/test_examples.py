@@ -1,14 +1,23 @@
 """Every script in examples/ runs as its own docstring says."""
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image as PilImage
 
-from whyseg.schemas import Mask
+from tests.proposed import add_proposal
+from tests.released import accepted, add_sample
+from whyseg.curation.proposals import Proposals
+from whyseg.curation.signals import settle_model_findings
+from whyseg.curation.times import now
+from whyseg.curation.workspace import Workspace
+from whyseg.schemas import Finding, Mask, State
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -39,6 +48,71 @@ def test_many_answers_become_one_mask(tmp_path: Path) -> None:
     # 3 of 4 pixels: apart at an IoU of 0.85, together at 0.75, where pixel 0 has two thirds of the votes.
     assert "best: mask, 4 pixels, agreement 0.67" in done.stdout
     assert "consensus: mask, 4 pixels, agreement 1.00" in done.stdout
+
+
+def loaded(name: str) -> Any:
+    """Return a script as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def moved(mask: Mask, by: int) -> Mask:
+    return Mask.encode(np.roll(mask.decode(), by, axis=1))
+
+
+def test_what_a_policy_finds_is_accepted_mended_or_dismissed(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "w") as workspace:
+        store, truths, keys = workspace.store, dict[str, Any](), list[str]()
+        right = [add_sample(workspace, number, accept=False) for number in range(4)]
+        for number, sample in enumerate(right):
+            mask, key = sample.instances[0].mask, sample.id
+            if number != 2:  # that one is no mistake
+                query = sample.query.text if sample.query else ""
+                told = [{"label": "disc", "rle": mask.plain()}]
+                truths[key] = {"query": query, "is_sentence": True, "hops": sample.hops, "instances": told}
+                wrong = sample.instances[0].model_copy(update={"mask": moved(mask, 9)})
+                changed = sample.model_copy(update={"instances": (wrong,)})
+                store.revise(key, changed, parent=store.head(key).revision.id, author="ann")
+            accepted(store, key)
+            if number != 3:  # that one is not found
+                add_proposal(store, key, mask if number == 0 else moved(mask, 20))
+                words = {"severity": "error", "message": "they see another thing", "created_at": now()}
+                found = Finding.parse({"id": f"f{number}", "kind": "wrong_target", "sample_id": key, **words})
+                settle_model_findings(store, [key], [found])
+            keys.append(key)
+        assert loaded("05_full_loop").fix(store, truths) == {"accepted": 1, "mended": 1, "dismissed": 1}
+        heads = [store.head(key) for key in keys]
+        assert [head.state for head in heads] == [State.SUBMITTED] * 2 + [State.ACCEPTED] * 2
+        same = [head.sample.target() == sample.target() for head, sample in zip(heads, right, strict=True)]
+        assert same == [True, True, True, False]
+        assert [one.state for key in keys[:3] for one in Proposals(store).of(key)] == ["accepted", "stale", "dismissed"]
+        assert heads[1].revision.author == "cleo"
+
+
+@pytest.mark.slow
+def test_the_whole_circle_runs_from_one_script(tmp_path: Path) -> None:
+    from whyseg.training.tiny_policy import make_policy
+
+    make_policy(tmp_path / "bare")
+    preset = (EXAMPLES.parent / "training" / "configs" / "world_cpu.toml").read_text()
+    for line, short in (("n = 32", "n = 4"), ("keep = 16", "keep = 2"), ("_step = 8", "_step = 2")):
+        preset = preset.replace(line, short)
+    (tmp_path / "short.toml").write_text(preset.replace("max_completion_tokens = 256", "max_completion_tokens = 32"))
+    command = [sys.executable, str(EXAMPLES / "05_full_loop.py"), str(tmp_path / "loop"), "--samples", "16"]
+    command += ["--errors", "1", "--updates", "1", "--steps", "1", "--held-out", "3"]
+    command += ["--policy", str(tmp_path / "bare"), "--preset", str(tmp_path / "short.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "reviewed and accepted   16" in done.stdout
+    # A policy that has learnt nothing sees nothing: nothing is changed, and so nothing is learnt differently.
+    assert "16 samples" in done.stdout
+    assert "0 changed" in done.stdout
+    assert "+0.000 [+0.000, +0.000], undecided" in done.stdout
+    assert list((tmp_path / "loop" / "v2").rglob("*.parquet"))
 
 
 def test_every_example_is_tested() -> None:
