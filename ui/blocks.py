@@ -14,6 +14,7 @@ import gradio as gr
 from whyseg.ui.annotate import build_annotate
 from whyseg.ui.browse import BrowseTab
 from whyseg.ui.findings import build_findings
+from whyseg.ui.models import build_models
 from whyseg.ui.releases import ReleasesTab
 from whyseg.ui.review import build_review
 from whyseg.ui.team import TeamTab
@@ -22,6 +23,7 @@ PATH = "/app"
 # Gradio copies this into the page's head as it is; the path is the page's, so that a root path stays in front of it.
 HEAD = """<link rel="stylesheet" href="../static/app.css">
 <link rel="stylesheet" href="../static/findings.css">
+<link rel="stylesheet" href="../static/models.css">
 <link rel="icon" href="../static/icon.svg">
 <meta name="color-scheme" content="dark">"""
 # One look whatever the browser prefers: a photograph is judged on dark grey. app.css has the same colours.
@@ -133,6 +135,8 @@ def build_blocks(workspace: Workspace, throughput: Throughput | None = None) -> 
                 build_findings(findings)
             with gr.Tab("Releases", id="releases") as frozen:
                 releases = ReleasesTab(workspace)
+            with gr.Tab("Models", id="models") as models:
+                build_models(models)
             with gr.Tab("Team", id="team", visible=False) as people:
                 team = TeamTab(workspace, throughput or Throughput(workspace.store.database))
         browse.wire(tab, tabs)

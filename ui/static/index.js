@@ -4,10 +4,11 @@ import { Desk } from "./desk.js";
 import { FindingsPage } from "./findings.js";
 import { Fixing, turnTo } from "./fixing.js";
 import { isProposed } from "./proposals.js";
+import { ModelsPage } from "./models.js";
 import { ReviewPage } from "./review.js";
 
 let aimed = null; // the sample at which the review is to open
-let desk = null, panel = null, drafting = null, noticed = null, review = null, fixing = null, findings = null, coverage = null, cell = null;
+let desk = null, panel = null, drafting = null, noticed = null, review = null, fixing = null, findings = null, coverage = null, models = null, cell = null;
 
 // The running desk, for tests and measurements.
 export const current = () => desk;
@@ -78,6 +79,20 @@ export function mountFindings(slot, host) {
 }
 
 export const showFindings = () => findings?.show();
+
+// In the models tab's shell; what a policy answered becomes a sample on the annotation page.
+export function mountModels(slot) {
+    models ??= new ModelsPage({
+        current: () => desk?.found ?? null,
+        open: id => {
+            turnTo("Annotate");
+            desk.open(id);
+        },
+    });
+    slot.replaceChildren(models.root);
+}
+
+export const showModels = () => models?.show();
 
 // In the coverage's shell, above the list of samples: `host` is {types, picked(): Gradio takes `picked` for the list's filters}.
 export function mountCoverage(slot, host) {

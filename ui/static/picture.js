@@ -8,10 +8,11 @@ export class Picture {
         Object.assign(this, { id, levels, width: levels[0].width, height: levels[0].height });
     }
 
-    static async load(id, signal) {
+    // `url`: where it is, unless it is a picture of the workspace.
+    static async load(id, signal, url = imageUrl(id)) {
         let blob;
         try {
-            const reply = await fetch(imageUrl(id), { signal });
+            const reply = await fetch(url, { signal });
             if (!reply.ok) throw new Refused(reply.status, await reply.json().catch(() => ({})));
             blob = await reply.blob();
         } catch (error) {
