@@ -50,6 +50,7 @@ _SEVERITY: dict[Kind, Literal["info", "warning", "error"]] = {
     "never_solved": "info",
     "too_easy": "info",
 }
+_FULLY = 0.4  # of the boxes' union: so much of a difference is not doubted
 
 
 class Thresholds(Record):
@@ -218,7 +219,9 @@ class _Case:
             f"The answers mean the annotated thing, but draw it elsewhere: their boxes share {boxes:.0%} with the "
             f"annotated ones, their masks {masks:.0%}. The outline may be shifted or too coarse."
         )
-        self._propose(RevisionReason.BOUNDARY, self._find("boundary", said, box=self.vote), self._redrawn())
+        said = self._find("boundary", said, box=self.vote)
+        self.suspicion *= min(1.0, (1 - boxes) / _FULLY)  # a line that is just crossed is the policy's as often as not
+        self._propose(RevisionReason.BOUNDARY, said, self._redrawn())
         return True
 
     def difficulty(self) -> None:
@@ -264,7 +267,7 @@ class _Case:
                     says,
                     instances=tuple(instances),
                     made_by=f"{self.run.policy}, {self.run.segmenter}"[:300],
-                    score=self.signals.agreement,
+                    score=round(self.suspicion, 6),
                     at=self.signals.created_at,
                 )
             )
