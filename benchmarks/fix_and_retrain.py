@@ -135,8 +135,8 @@ def circle(
     third = mended(folder, "v3", truths, truths.keys() - right)
     first = open_data("v1", workspace=folder / "workspace")
     compared = compare_data(
-        first, second, held_out, folder / "compared", recipe=recipe, preset=recipe.preset, masks=masks,
-        protocol=PROTOCOL, seeds=given.seeds, policy=given.policy, updates=given.steps, told=say,
+        first, second, held_out, folder / "compared", recipe=recipe, masks=masks, protocol=PROTOCOL,
+        seeds=given.seeds, told=say,
     )  # fmt: skip
     sampling = Sampling.of(1, max_tokens=recipe.preset.grpo.max_completion_tokens)
     bench = Bench(held_out, compared.setup.held_out, folder, masks, PROTOCOL, sampling, say)

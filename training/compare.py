@@ -37,7 +37,7 @@ from whyseg.training.predictions import read_predictions
 from whyseg.training.presets import Preset
 from whyseg.training.protocols import Protocol, ProtocolName
 from whyseg.training.recipes import Recipe, RecipeName, Told
-from whyseg.training.run import RunFolder
+from whyseg.training.run import RunFolder, processes
 from whyseg.training.voting import Settings
 
 SETUP, COMPARED = "comparison.json", "results.json"
@@ -113,12 +113,9 @@ def compare_data(
     out: Path,
     *,
     recipe: Recipe,
-    preset: Preset,
     masks: Masks,
     protocol: Protocol,
     seeds: Sequence[int] = (0,),
-    policy: str | None = None,
-    updates: int | None = None,
     samples: int = 1,
     told: Told = lambda text: None,
 ) -> Compared:
@@ -130,25 +127,33 @@ def compare_data(
     """
     if not seeds or len(set(seeds)) < len(seeds):
         raise UsageError(f"every seed is named once, got {', '.join(map(str, seeds)) or 'none'}")
+    if processes() > 1:
+        raise UsageError("a comparison is one process: start it without accelerate")
     told("reading the data")
     (one, learnt), (other, learnt_too) = survey(first, training=True), survey(second, training=True)
     asked, unseen = survey(held_out, training=False)
+    for data in (first, second, held_out):
+        if data.refused:
+            lost = data.refused[0]
+            told(f"{data.name}: {len(data.refused)} refused, the first is {lost.file}: {lost.reason}")
     require_unseen(unseen, [(first.name, learnt), (second.name, learnt_too)])
     setup = Setup(
         first=one,
         second=other,
         held_out=asked,
-        preset=preset,
+        preset=recipe.preset,
         recipe=recipe.name,
-        policy=policy,
-        updates=updates,
+        policy=recipe.policy,
+        updates=recipe.updates,
         samples=samples,
         segmenter=f"{masks.segmenter.name} {masks.segmenter.model}",
         protocol=protocol.name,
     )
     folder = claimed(out, setup)
     with closing(folder):
-        sampling = Sampling.of(samples, max_tokens=preset.grpo.max_completion_tokens)  # what it learns to keep to
+        sampling = Sampling.of(
+            samples, max_tokens=recipe.preset.grpo.max_completion_tokens
+        )  # what it learns to keep to
         bench = Bench(held_out, asked, out, masks, protocol, sampling, told)
         found = [_trial(seed, (first, second), out, recipe, bench, told) for seed in seeds]
         result = _compared(setup, seeds, found, near_duplicates(unseen, [learnt, learnt_too]))

@@ -25,7 +25,7 @@ _SIDE = 320  # pixels of a drawing's longer side
 _CONCLUSIONS = {
     "gain": "{second} teaches more than {first}",
     "loss": "{second} teaches less than {first}",
-    "undecided": "no difference between {first} and {second} that these runs show",
+    "undecided": "No difference between {first} and {second} that these runs show",
 }
 
 

@@ -10,6 +10,7 @@ from whyseg.curation.similarity import FINGERPRINT, READ_SIDE, Fingerprints, fin
 from whyseg.schemas import Split, content_hash
 from whyseg.schemas.errors import UsageError
 from whyseg.schemas.record import Record
+from whyseg.training.evaluate import unscorable
 
 _NAMED = 5  # pictures that a refusal names
 
@@ -36,14 +37,16 @@ def survey(data: Data, *, training: bool) -> tuple[Side, Pictures]:
     """Return what is in data, and the pictures of its part for training, or of that for the test.
 
     For training are the split ``train`` and what has no split. For the test is the split ``test``, or everything where
-    there is none. Raises ``UsageError`` when that part is empty.
+    there is none, as far as it can be asked and scored. Raises ``UsageError`` when that part is empty.
     """
     pictures: dict[str | None, Pictures] = {}
     entries, counts = [], dict[str | None, int]()
     for item in data.items():
         own = pictures.setdefault(item.split, Pictures())
-        counts[item.split] = counts.get(item.split, 0) + 1
         entries.append([item.sample.id, item.sample.content_hash(), item.split or ""])
+        if not training and (item.sample.query is None or unscorable(item.sample)):
+            continue
+        counts[item.split] = counts.get(item.split, 0) + 1
         if item.image.id not in own.prints:
             own.prints[item.image.id] = fingerprint(read_reduced(item.data, item.image.file_name, READ_SIDE))
             own.names[item.image.id] = item.name

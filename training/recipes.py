@@ -24,7 +24,22 @@ Told = Callable[[str], None]
 
 
 class Recipe(Protocol):
-    """What happens to both data sets alike. Folders that hold a finished result are taken as they are."""
+    """What happens to both data sets alike. Folders that hold a finished result are taken as they are.
+
+    ``policy``: the model or run to start from; without it the preset's own. ``updates``: instead of the usual number.
+    """
+
+    @property
+    def preset(self) -> Preset:
+        """How is trained and asked."""
+
+    @property
+    def policy(self) -> str | None:
+        """What was given to start from."""
+
+    @property
+    def updates(self) -> int | None:
+        """How many were asked for."""
 
     @property
     def name(self) -> RecipeName:
@@ -46,8 +61,6 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class _FromPreset:
-    """``policy``: the model or run to start from; without it the preset's own. ``updates``: instead of the usual."""
-
     preset: Preset
     policy: str | None = None
     updates: int | None = None

@@ -15,6 +15,7 @@ from whyseg.curation.reading import Data, Item
 from whyseg.schemas import Query, Sample, Split
 from whyseg.training.mask_reward import Masks
 from whyseg.training.policies import Policy
+from whyseg.training.presets import load_preset
 from whyseg.training.recipes import RecipeName, Told
 
 FLAT = encoded(np.full((*ROW, 3), 90, np.uint8))  # a flat picture is a near-duplicate of none
@@ -62,9 +63,13 @@ class FakeRecipe:
 
     name: RecipeName = "sft"
     speaks = True
+    policy: str | None = None
 
-    def __init__(self, script: Callable[[str, int], Sequence[str]], *, most: int = 1000) -> None:
-        self.script, self.most = script, most
+    def __init__(
+        self, script: Callable[[str, int], Sequence[str]], *, most: int = 1000, updates: int | None = None
+    ) -> None:
+        self.script, self.most, self.updates = script, most, updates
+        self.preset = load_preset("world_cpu")
         self.trained: list[tuple[str, int]] = []
         self.policies: list[ScriptedPolicy] = []
 

@@ -14,7 +14,6 @@ from whyseg.schemas import Split
 from whyseg.schemas.errors import UsageError
 from whyseg.training.compare import Compared, compare_data, conclude, spread_of
 from whyseg.training.compare_page import conclusion, rows, write_page
-from whyseg.training.presets import load_preset
 from whyseg.training.protocols import protocol_of
 from whyseg.training.run import RunFolder
 
@@ -40,8 +39,7 @@ def compared(out: Path, recipe: FakeRecipe | None = None, **changed: Any) -> Com
     words: dict[str, Any] = {"first": BEFORE, "second": AFTER, "held_out": HELD_OUT, "seeds": (0, 1)} | changed
     sides = (words.pop("first"), words.pop("second"), words.pop("held_out"))
     return compare_data(
-        *sides, out, recipe=recipe or FakeRecipe(script), preset=load_preset("world_cpu"), masks=masks(),
-        protocol=protocol_of("star"), **words,
+        *sides, out, recipe=recipe or FakeRecipe(script), masks=masks(), protocol=protocol_of("star"), **words,
     )  # fmt: skip
 
 
@@ -175,7 +173,7 @@ def test_more_seeds_may_be_named_later_and_only_they_are_trained(tmp_path: Path,
     [
         ({"second": Pictured("v2", question(1))}, "second differ"),
         ({"held_out": Pictured("held out", question(100))}, "held_out differ"),
-        ({"updates": 3}, "updates differ"),
+        ({"recipe": FakeRecipe(script, updates=3)}, "updates differ"),
         ({"samples": 2}, "samples differ"),
     ],
 )
@@ -209,6 +207,15 @@ def test_data_with_nothing_to_train_on_or_to_compare_on_is_refused(tmp_path: Pat
         compared(tmp_path / "c", first=Pictured("v1", question(1), splits=("test",)))
     with pytest.raises(UsageError, match="held out has no samples to compare on"):
         compared(tmp_path / "c", held_out=Pictured("held out"))
+    silent = question(100).model_copy(update={"query": None})
+    with pytest.raises(UsageError, match="held out has no samples to compare on"):
+        compared(tmp_path / "c", held_out=Pictured("held out", silent))
+
+
+def test_several_processes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="one process"):
+        compared(tmp_path / "c")
 
 
 def test_the_page_shows_figures_and_the_questions_that_changed_most_and_runs_nothing(tmp_path: Path) -> None:

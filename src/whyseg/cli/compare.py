@@ -11,6 +11,7 @@ from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_js
 if TYPE_CHECKING:
     from whyseg.curation.reading import Data
     from whyseg.training.mask_reward import Masks
+    from whyseg.training.presets import Preset
     from whyseg.training.protocols import Protocol
     from whyseg.training.recipes import Recipe
 
@@ -103,13 +104,10 @@ def _trained(
         *sides,
         held_out,
         out,
-        recipe=_recipe(recipe, preset, policy, updates, segmenter),
-        preset=known,
+        recipe=_recipe(recipe, known, policy, updates, segmenter),
         masks=_masks(segmenter or usual),
         protocol=rules,
         seeds=seeds,
-        policy=policy,
-        updates=updates,
         samples=samples,
         told=note,
     )
@@ -151,19 +149,17 @@ def _benchmarks(
     typer.echo(f"report: {page}")
 
 
-def _recipe(name: str, preset: str, policy: str | None, updates: int | None, segmenter: str | None) -> "Recipe":
+def _recipe(name: str, preset: "Preset", policy: str | None, updates: int | None, segmenter: str | None) -> "Recipe":
     import torch
 
-    from whyseg.training.presets import load_preset
     from whyseg.training.recipes import Grpo, Sft
     from whyseg.training.settings import Machine
 
-    known = load_preset(preset)
     if name == "sft":
-        return Sft(known, policy, updates)
+        return Sft(preset, policy, updates)
     cuda = torch.cuda.is_available()
     machine = Machine(cuda=cuda, bf16=cuda, checkpointing=cuda)
-    return Grpo(known, policy, updates, machine=machine, segmenter=segmenter)
+    return Grpo(preset, policy, updates, machine=machine, segmenter=segmenter)
 
 
 def _masks(segmenter: str) -> "Masks":
