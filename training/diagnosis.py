@@ -3,8 +3,8 @@
 Everything here looks at one sample of one run. The rules, in this order:
 
 * ambiguous: a second thing, which the vote left out, has about as many answers as the weakest that it took;
-* wrong target: most answers agree, on something that shares next to nothing with the annotation, on nothing where
-  something is annotated, on something where nothing is, on one thing more, or on one less;
+* wrong target: most answers agree, on something that shares next to nothing with the annotation, neither by masks nor
+  by boxes, on nothing where something is annotated, on something where nothing is, on one thing more, or on one less;
 * boundary: most answers agree on the annotated thing, and its boxes differ too much;
 * never solved, too easy: said of the question, whatever else was found, and no alarm about the annotation.
 
@@ -296,9 +296,11 @@ class _Case:
         return drawn
 
     def _differ(self, vote: Mask, target: Mask) -> bool:
-        """Say whether the vote is another thing than the annotation, and than what the segmenter sees there."""
+        """Say whether the vote is another thing than the annotation: by boxes, or what the segmenter sees there."""
         if iou(vote, target, self.sample.ignore) >= self.limits.other:
             return False
+        if self.signals.box_iou is not None and self.signals.box_iou < self.limits.other:
+            return True
         again = union([mask for mask in self.reprompted if mask], self.sample.size)
         return iou(vote, again, self.sample.ignore) < self.limits.other
 

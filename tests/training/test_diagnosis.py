@@ -44,10 +44,12 @@ def test_answers_that_agree_on_something_else_propose_it() -> None:
     assert (instance.id, instance.mask, instance.label, instance.origin.kind) == (2, RIGHT, "it", "model")
 
 
-def test_what_the_segmenter_sees_at_the_annotation_is_not_another_thing() -> None:
-    # An outline that misses the thing by its width, and whose box the segmenter still takes for the thing.
-    assert "wrong_target" not in kinds(found(sample(row("··##······")), [says(row("####······"))] * 8, LEFT))
-    assert "wrong_target" not in kinds(found(sample(LEFT), [says(RIGHT)] * 8, RIGHT))
+def test_what_the_segmenter_draws_beside_the_annotation_is_not_another_thing() -> None:
+    # The answers' boxes are the annotated one; what the segmenter makes of them, and of that, shares nothing with it.
+    beside = row("····##····")
+    assert "wrong_target" not in kinds(found(sample(LEFT), [says(beside, box=(0, 0, 4, 1))] * 8, beside))
+    # With boxes elsewhere it is another thing, whatever the segmenter makes of the annotated box.
+    assert kinds(found(sample(LEFT), [says(RIGHT)] * 8, RIGHT)) == ["wrong_target", "never_solved"]
 
 
 def test_answers_that_see_nothing_speak_against_an_annotation_and_propose_nothing() -> None:
