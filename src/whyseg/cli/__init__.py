@@ -17,7 +17,9 @@ from whyseg.cli import (
     models,
     people,
     predict,
+    proposals,
     publishing,
+    refine,
     releases,
     reward,
     score,
@@ -54,6 +56,8 @@ app.command()(predict.predict)
 app.command()(vote.vote)
 app.command()(evaluate.evaluate)
 app.command()(score.score)
+app.command()(refine.refine)
+app.add_typer(proposals.app, name="proposals")
 app.command()(compare.compare)
 app.command()(drafting.draft)
 app.command()(reward.reward)
