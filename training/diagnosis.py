@@ -38,7 +38,7 @@ from whyseg.schemas import (
     content_hash,
     union,
 )
-from whyseg.training.signals import iou
+from whyseg.training.signals import MOST_CLUSTERS, iou
 
 Kind = Literal["too_easy", "never_solved", "ambiguous", "boundary", "wrong_target"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -259,7 +259,8 @@ class _Case:
         return message
 
     def _propose(self, reason: RevisionReason, says: str, instances: Sequence[Instance]) -> None:
-        if instances and all(one.mask.area for one in instances):
+        whole = len(self.chosen) < MOST_CLUSTERS  # of more things the signals hold the first ones only
+        if whole and instances and all(one.mask.area for one in instances):
             self.proposals.append(
                 propose(
                     self.revision,
@@ -278,7 +279,7 @@ class _Case:
         origin = Origin(kind="model", model=self.run.segmenter)
         chosen = self.chosen if some is None else some
         return [
-            Instance(id=number, mask=one.mask, label=one.label.strip()[:200], origin=origin)
+            Instance(id=number, mask=one.mask, label=one.label, origin=origin)
             for number, one in enumerate(chosen, used + 1)
         ]
 

@@ -91,8 +91,8 @@ class Live:
         self._image = ""
 
     def facts(self) -> dict[str, Any]:
-        """Return what the answers depend on."""
-        return self.predictor.facts()
+        """Return what the answers depend on; a local policy's files too, for a folder may be trained into again."""
+        return {**self.predictor.facts(), "files": _files(Path(self.predictor.policy.name))}
 
     def answers(self, item: Item) -> Candidates | None:
         """Return the answers to an item's question, asked now unless they are kept; None when nothing came back."""
@@ -112,6 +112,12 @@ class Live:
     def close(self) -> None:
         """Close the file of answers."""
         self._journal.close()
+
+
+def _files(folder: Path) -> list[list[Any]]:
+    """Return name, size and time of the files of a policy's folder; nothing where the name is none."""
+    found = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in found]
 
 
 class Stored:
@@ -218,17 +224,16 @@ class _Scorer:
 
     def settle(self, asked: Sequence[Asked], thresholds: Thresholds) -> dict[str, int]:
         """Write findings and proposals about all samples that the run has signals of; count the findings by kind."""
-        store, found, fresh = self.workspace.store, dict[str, Diagnosis](), 0
+        store, found = self.workspace.store, dict[str, Diagnosis]()
         heads = {one.sample_id: one.revision_id for one in Releases(self.workspace).newest("any")}
         for start in range(0, len(asked), _TOGETHER):
             some = {one.revision.sample.id: one for one in asked[start : start + _TOGETHER]}
             for key, signals in SignalStore(store).signals(self.run.id, list(some)).items():
                 if heads.get(key) != some[key].revision.id:
                     self._counts["revised"] += 1
-                    continue
-                fresh += 1
-                found[key] = self._diagnosed(some[key], signals, thresholds)
-        kept = surest(found, fresh, thresholds)
+                elif signals.answers >= thresholds.answers:  # else another run's findings stay
+                    found[key] = self._diagnosed(some[key], signals, thresholds)
+        kept = surest(found, len(found), thresholds)
         self._counts["withheld"] = sum(one != found[key] for key, one in kept.items())
         self._counts["proposals"] = Proposals(store).add(one for each in kept.values() for one in each.proposals)
         findings = [one for each in kept.values() for one in each.findings]

@@ -32,6 +32,7 @@ from whyseg.training.voting import Cluster, Settings, Vote
 SAME_THING = Settings(iou=0.5, mode="consensus")
 PASSED = 0.5
 MOST_CLUSTERS = 8
+_LONGEST = 100
 
 
 def signals_of(
@@ -67,7 +68,7 @@ def signals_of(
         clusters=tuple(
             AnswerCluster(
                 mask=one.mask,
-                label=one.label,
+                label=_readable(one.label),
                 votes=one.votes,
                 ratio=one.ratio,
                 iou=iou(one.mask, target, sample.ignore),
@@ -92,6 +93,12 @@ def entropy(vote: Vote, answers: int) -> float:
     counts = Counter(frozenset(one) for one in sees.values())
     outcomes = [*counts.values(), vote.no_object_votes, answers - vote.valid]
     return abs(sum(n / answers * log2(answers / n) for n in outcomes if n))
+
+
+def _readable(label: str) -> str:
+    """Return what a person can read of a label that a model wrote: one line of at most 100 characters."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in label).split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _box_iou(candidates: Candidates, vote: Vote, sample: Sample) -> float | None:

@@ -1,10 +1,12 @@
 from collections.abc import Sequence
 
+import numpy as np
+
 from tests.training.answers import row, sample
 from tests.training.test_signals import LEFT, LOST, NOON, RIGHT, revision, says, signals
 from whyseg.schemas import Mask, RevisionReason, Sample, ScoreRun
 from whyseg.training.diagnosis import Diagnosis, Thresholds, diagnose, surest
-from whyseg.training.voting import Answer
+from whyseg.training.voting import Answer, Candidate
 
 RUN = ScoreRun(id="run", policy="p", segmenter="s", samples=8, temperature=1, seed=0, created_at=NOON)
 
@@ -112,6 +114,23 @@ def test_answers_that_do_not_agree_are_believed_in_nothing() -> None:
     # Of the seven that can be read three see RIGHT, three nothing, one the target: none of it has half of them.
     answers = [says(RIGHT)] * 3 + [says()] * 3 + [says(LEFT)] + [LOST] * 2
     assert kinds(found(sample(LEFT), answers)) == []
+
+
+def test_a_label_of_any_length_and_kind_can_be_read_in_the_message() -> None:
+    label = "a\n\x00cup " + "x" * 5000
+    shown = Answer(objects=(Candidate(mask=RIGHT, label=label),))
+    diagnosis = found(sample(LEFT), [shown] * 8)
+    assert "“a cup xxx" in diagnosis.findings[0].message
+    assert len(diagnosis.proposals[0].says) < 200
+    (instance,) = diagnosis.proposals[0].instances or ()
+    assert len(instance.label) == 100
+
+
+def test_of_more_things_than_signals_hold_nothing_is_proposed() -> None:
+    size = (1, 40)
+    things = [Mask.encode(np.arange(40)[None] // 4 == k) for k in range(10)]
+    diagnosis = found(sample(no_target=True, size=size), [says(*things)] * 8)
+    assert (kinds(diagnosis), diagnosis.proposals) == (["wrong_target", "never_solved"], ())
 
 
 def test_too_few_answers_say_nothing() -> None:

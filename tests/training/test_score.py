@@ -127,6 +127,13 @@ def test_a_later_run_that_finds_nothing_ends_what_an_earlier_one_found(workspace
     assert [one.kind for one in workspace.store.findings() if one.kind in MODEL_FINDINGS] == before
 
 
+def test_a_run_of_few_answers_does_not_end_what_many_found(workspace: Workspace) -> None:
+    live(workspace, always(AWAY))
+    report = live(workspace, ScriptedPolicy(lambda query, number: said()), k=2)
+    assert (report.scored, report.findings, report.gone) == (3, {}, 0)
+    assert len(workspace.store.findings()) == 6
+
+
 def test_an_answer_that_did_not_come_is_asked_for_by_the_next_run(workspace: Workspace) -> None:
     report = live(workspace, always(""))
     assert (report.scored, report.unanswered) == (0, len(wanted(workspace, "v1")))

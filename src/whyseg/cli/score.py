@@ -162,7 +162,7 @@ def _show(found: "ScoreReport", json: bool) -> None:
         for kind, count in found.findings.items():
             typer.echo(f"{count:>6}  {kind}")
         typer.echo(f"{found.new} new findings, {found.gone} gone; {found.proposals} new proposals")
-    if found.refused:
+    if found.refused or found.unanswered:
         raise typer.Exit(1)
 
 
