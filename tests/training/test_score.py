@@ -162,6 +162,17 @@ def stored(one: Asked) -> str:
     return Candidates(size=sample.size, answers=(says(sample.target()),) * 8, sample_id=sample.id).line()
 
 
+def test_a_policy_that_was_trained_again_in_its_folder_is_asked_again(workspace: Workspace, tmp_path: Path) -> None:
+    asked = []
+    for weights in (b"first", b"later on"):
+        (tmp_path / "weights").write_bytes(weights)
+        policy = always(AWAY)
+        policy.name = str(tmp_path)
+        live(workspace, policy)
+        asked.append(len(policy.asked))
+    assert asked == [3, 3]
+
+
 def test_two_runs_do_not_ask_the_same_policy_at_once(workspace: Workspace) -> None:
     predictor = Predictor(always(AWAY), Masks(FakeSegmenter()), Sampling.of(8))
     first = Live(predictor, workspace.cache / "score")
