@@ -44,15 +44,24 @@ def propose(
 
     Raises ``InvalidRecord`` when it proposes nothing, or to drop the sample and something else.
     """
+    drawn = None if instances is None else tuple(instances)
+    known = {"sample_id": revision.sample.id, "revision_id": revision.id, "reason": reason, "says": says}
+    made = Proposal.parse(
+        {"id": "", **known, "instances": drawn, "query": query, "made_by": made_by, "score": score, "created_at": at}
+    )
+    return made.model_copy(update={"id": identity(made)})
+
+
+def identity(proposal: Proposal) -> str:
+    """Return the id that a proposal must have: 24 hexadecimal characters of the hash of what it proposes."""
     proposed: dict[str, Any] = {
-        "sample_id": revision.sample.id,
-        "revision_id": revision.id,
-        "reason": reason.value,
-        "instances": None if instances is None else [_plain(one) for one in instances],
-        "query": None if query is None else _plain(query),
+        "sample_id": proposal.sample_id,
+        "revision_id": proposal.revision_id,
+        "reason": proposal.reason.value,
+        "instances": None if proposal.instances is None else [_plain(one) for one in proposal.instances],
+        "query": None if proposal.query is None else _plain(proposal.query),
     }
-    key = content_hash(proposed).removeprefix("sha256:")[:24]
-    return Proposal.parse({"id": key, **proposed, "says": says, "made_by": made_by, "score": score, "created_at": at})
+    return content_hash(proposed).removeprefix("sha256:")[:24]
 
 
 def proposed_sample(before: Sample, proposal: Proposal) -> Sample:
