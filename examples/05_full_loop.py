@@ -1,6 +1,6 @@
 """The whole circle on drawn scenes: annotate, review, release, train, vote, score, fix, release again, compare, export.
 
-    python examples/05_full_loop.py FOLDER [--samples 480] [--errors 0.2] [--updates 20] [--steps 300] [--policy MODEL]
+    python examples/05_full_loop.py FOLDER [--samples 240] [--errors 0.2] [--updates 20] [--steps 100] [--policy MODEL]
 
 Some of the scenes' annotations are wrong, and the truth of these is known: it stands in for a curator who looks at what
 a policy's answers speak against. A quarter of an hour on a quiet core, most of it training; nothing is downloaded.
@@ -8,6 +8,7 @@ a policy's answers speak against. A quarter of an hour on a quiet core, most of 
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,8 @@ def whyseg(*words: object) -> Any:
     """Run a command as on the command line, and return what it prints with --json."""
     print("whyseg", *words, flush=True)
     command = [sys.executable, "-m", "whyseg", *map(str, words), "--json"]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    one_thread = {"OMP_NUM_THREADS": "1", **os.environ}  # two would only wait for each other in models this small
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, env=one_thread).stdout)
 
 
 def hand_in(store: Store) -> None:
@@ -95,10 +97,10 @@ def main() -> None:
     """Go round once."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="a new folder")
-    parser.add_argument("--samples", type=int, default=480)
+    parser.add_argument("--samples", type=int, default=240)
     parser.add_argument("--errors", type=float, default=0.2, help="the share of wrong annotations")
     parser.add_argument("--updates", type=int, default=20, help="of the policy that looks for them")
-    parser.add_argument("--steps", type=int, default=300, help="of each training that is compared")
+    parser.add_argument("--steps", type=int, default=100, help="of each training that is compared")
     parser.add_argument("--answers", type=int, default=8, help="to each question")
     parser.add_argument("--held-out", type=int, default=200, help="questions to compare on")
     parser.add_argument("--policy", help="what everything starts from, instead of a policy that is made")
@@ -137,8 +139,9 @@ def main() -> None:
     second = whyseg("release", "create", "v2", "-w", work)
     changed = whyseg("release", "diff", "v1", "v2", "-w", work)["changed"]
 
-    # What is learnt from either, and the second one for everybody.
-    alike = "--preset", given.preset, "--recipe", "sft", "--updates", given.steps, *start
+    # What is learnt from either, beginning as the first training did, and the second one for everybody.
+    begun = given.policy or run / "start"
+    alike = "--preset", given.preset, "--recipe", "sft", "--updates", given.steps, "--policy", begun
     compared = whyseg(
         "compare", "v1", "v2", "--on", folder / "held-out", "-w", work, "--out", folder / "compared", *alike
     )
