@@ -1,15 +1,14 @@
 """Which segmenter runs, and why: the one place that turns a name into a segmenter."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from whyseg.curation.machine import gpu_driver
 from whyseg.curation.segmenters import weights
 from whyseg.curation.segmenters.base import Segmenter
 from whyseg.schemas.errors import ModelUnavailable, UsageError
 
 NAMES = ("auto", "sam2", "mobilesam", "grabcut", "sam2-package")
-_GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA's driver, WSL's, AMD's
 
 Told = Callable[[str], None]
 
@@ -107,13 +106,6 @@ def _grabcut() -> Segmenter:
 
 def _title(model: weights.Model) -> str:
     return model.what.split(",")[0]
-
-
-def gpu_driver() -> str | None:
-    """Return by what a GPU's driver shows itself, a program or a device; None where there is none."""
-    if shutil.which("nvidia-smi"):
-        return "nvidia-smi"
-    return next((device for device in _GPU_DEVICES if Path(device).exists()), None)
 
 
 def _has_gpu() -> bool:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whyseg import data
+from whyseg.curation.machine import cache_folder
 from whyseg.schemas.errors import ModelUnavailable, RefusedArchive, UsageError
 
 HUB_SECONDS = 3.0  # an unreachable Hub must not hold up a start
@@ -126,13 +127,6 @@ def find(name: str) -> Model:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         return replace(_sam2("tiny", ""), name=name, what=f"SAM 2 {name}", source=f"hub:{name}", license="see its card")
     raise UsageError(f"no model {name!r}: it is no folder, no id of a Hub repository, and none of {', '.join(MODELS)}")
-
-
-def cache_folder() -> Path:
-    """Return whyseg's cache folder, whether it exists or not."""
-    if chosen := os.environ.get("WHYSEG_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "whyseg"
 
 
 def here(model: Model | str) -> Path | None:

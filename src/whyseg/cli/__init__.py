@@ -10,6 +10,7 @@ from whyseg.cli import (
     checking,
     compare,
     demo,
+    doctor,
     drafting,
     evaluate,
     exporting,
@@ -63,6 +64,7 @@ app.command()(drafting.draft)
 app.command()(reward.reward)
 app.command()(train.train)
 app.add_typer(models.app, name="models")
+app.command()(doctor.doctor)
 app.add_typer(users.app, name="users")
 app.command()(people.people)
 app.add_typer(world.app, name="world")

@@ -13,6 +13,7 @@ from whyseg.cli.workspace import user
 if TYPE_CHECKING:
     from whyseg.ui.asking import Load
 
+PORT = 7860
 TRIES = 2  # somebody waits for the answer
 PolicyOption = Annotated[str | None, word("MODEL", "Have people ask a policy, as whyseg predict does: the Models tab.")]
 PolicyPresetOption = Annotated[str | None, word("PRESET", "How it is asked, where it does not say itself.")]
@@ -29,7 +30,7 @@ def serve(
     name: Annotated[
         list[str] | None, typer.Option(help="A name that browsers reach this machine by; repeat it.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 7860,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = PORT,
     segmenter: Annotated[
         str, typer.Option(help="What answers clicks: auto, sam2, mobilesam, grabcut or sam2-package.")
     ] = "auto",
