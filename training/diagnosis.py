@@ -50,6 +50,7 @@ _SEVERITY: dict[Kind, Literal["info", "warning", "error"]] = {
     "never_solved": "info",
     "too_easy": "info",
 }
+_LONGEST = 500  # characters of a message; labels of many instances would fill pages
 _FULLY = 0.4  # of the boxes' union: so much of a difference is not doubted
 
 
@@ -211,7 +212,7 @@ class _Case:
         return False
 
     def boundary(self) -> bool:
-        """Say whether the answers mean the annotated thing and draw it elsewhere, and propose the segmenter's mask."""
+        """Say whether the answers mean the annotated thing and draw it elsewhere, and propose their masks."""
         boxes, masks = self.signals.box_iou, self.signals.vote_iou
         if not self.sure or not self.chosen or boxes is None or boxes >= self.limits.box or masks >= self.limits.edge:
             return False
@@ -237,6 +238,7 @@ class _Case:
             self._find("too_easy", said)
 
     def _find(self, kind: Kind, message: str, *, box: Mask | None = None) -> str:
+        message = message if len(message) <= _LONGEST else f"{message[: _LONGEST - 1]}…"
         if kind in ALARMS:
             self.suspicion = self.signals.agreement
         names = ("mean_iou", "best_iou", "pass_rate", "agreement", "entropy", "vote_iou", "box_iou", "reprompted_iou")

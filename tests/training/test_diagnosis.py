@@ -126,6 +126,16 @@ def test_a_label_of_any_length_and_kind_can_be_read_in_the_message() -> None:
     assert len(instance.label) == 100
 
 
+def test_a_message_about_many_things_is_cut() -> None:
+    size = (1, 40)
+    things = [Mask.encode(np.arange(40)[None] // 4 == k) for k in range(10)]
+    of = sample(*things, size=size)
+    of = of.model_copy(update={"instances": tuple(one.model_copy(update={"label": "x" * 200}) for one in of.instances)})
+    diagnosis = found(of, [says(things[0])] * 8)
+    assert kinds(diagnosis) == ["wrong_target", "never_solved"]
+    assert len(diagnosis.proposals[0].says) == 500
+
+
 def test_of_more_things_than_signals_hold_nothing_is_proposed() -> None:
     size = (1, 40)
     things = [Mask.encode(np.arange(40)[None] // 4 == k) for k in range(10)]
