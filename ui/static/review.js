@@ -94,10 +94,10 @@ export class ReviewPage {
 
     // Shows an older version, by its revision's id, beside the newest one.
     async #compareWith(revision) {
-        const { found, revisions } = this, id = found?.sample.id;
+        const { found, revisions } = this, id = found?.sample.id, ticket = (this.beside = {});
         if (!id) return; // what was decided last still stands there, but nothing is open
         if (revision && !this.later.has(revision)) this.later.set(revision, (await call("GET", `${samplePath(id)}/revisions/${encodeURIComponent(revision)}`)));
-        if (this.found !== found) return;
+        if (this.found !== found || this.beside !== ticket) return;
         const older = this.later.get(revision) ?? null;
         const author = revisions[0].author;
         this.proposal = null;
@@ -108,6 +108,7 @@ export class ReviewPage {
     // Shows what the sample would become beside what it is.
     #propose(proposal) {
         const { found, revisions } = this;
+        this.beside = {}; // an older version that is still on its way comes too late
         this.proposal = proposal;
         this.#showBeside(found.sample, changedBy(proposal, found.sample), [`r${found.number} by ${revisions[0].author}, as it is`, `as proposed: ${plainly(proposal.reason)}`], null);
     }
@@ -231,9 +232,10 @@ export class ReviewPage {
     }
 
     async #fix() {
-        const { found, proposal } = this, { id } = found.sample;
+        const { found, proposal } = this, { id } = found.sample, locked = found.state === "accepted";
+        if (locked && this.proposals.root.hidden) return this.#tell("warn", "It is accepted and locked: open it again first.");
         try {
-            if (found.state === "accepted") await call("POST", `${samplePath(id)}/reopen`, { reason: `to be fixed: ${proposal?.says ?? "a model's answers disagree with it"}`.slice(0, REASON) });
+            if (locked) await call("POST", `${samplePath(id)}/reopen`, { reason: `to be fixed: ${proposal?.says ?? "see what the model says"}`.slice(0, REASON) });
             this.host.fix(id, accepted => accepted && this.#onward("Fixed and accepted.", id));
         } catch (error) {
             this.#tell("error", `Not reopened. ${explain(error)}`);

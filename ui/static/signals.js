@@ -42,7 +42,7 @@ export class SignalsCard {
         const canvas = el("canvas"), see = () => this.hover(mask), rest = () => this.hover(null);
         const title = `${label || "what they saw"}: ${count(votes, "vote")}, IoU ${iou.toFixed(2)} with the annotated target${chosen ? "; part of what the vote says" : ""}`;
         const button = el("button", { title, "aria-label": `Answers ${i + 1}: ${title}`, class: chosen ? "ws-chosen" : "", onpointerenter: see, onpointerleave: rest, onfocus: see, onblur: rest },
-            canvas, el("span", {}, `${votes} × ${label || "IoU"} ${iou.toFixed(2)}`));
+            canvas, el("span", { class: "ws-seen" }, `${votes} × ${label || "IoU"} ${iou.toFixed(2)}`));
         const layer = { key: 1, layer: layerOf(mask), colour: SEEN, active: false };
         requestAnimationFrame(() => canvas.clientWidth && picture.levels[0].width && paintPreview(canvas, picture, [layer], 0.55)); // 0 wide: closed meanwhile
         return el("li", {}, button);
