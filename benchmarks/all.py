@@ -42,6 +42,8 @@ class Script:
 SCRIPTS = (
     Script("startup"),
     Script("click_latency"),
+    Script("click_profile"),
+    Script("segmenter_levers"),
     Script("memory"),
     Script("import_many"),
     Script("browse_many"),
@@ -58,9 +60,11 @@ SCRIPTS = (
 ELSEWHERE = {
     "all": "runs the others",
     "gpu_train": "needs a GPU: make gpu",
+    "world_gpu": "needs a GPU: make gpu",
     "world_cpu": "trains three policies, an hour: docs/log.md",
     "warm_up": "trains policies, twenty minutes: docs/log.md",
     "fix_and_retrain": "trains many policies, hours: docs/log.md",
+    "planted": "asks what rules find, not how fast: docs/log.md",
     "reward_floor": "asks what rewards pay, not how fast: docs/log.md",
     "click_apps": "the server of click_latency",
     "sam2_parity": "needs Meta's sam2 package, in an environment of its own: docs/decisions/0002",
@@ -75,7 +79,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="the folder of the result files")
     parser.add_argument("--table-only", action="store_true", help="run nothing: the table of the files that are there")
     asked = parser.parse_args()
-    folder: Path = asked.results or (ROOT / "build" / "bench" if asked.quick else RESULTS)
+    folder: Path = (asked.results or (ROOT / "build" / "bench" if asked.quick else RESULTS)).resolve()
     wanted = [] if asked.table_only else [one for one in SCRIPTS if not asked.only or one.label in asked.only]
     failed = [one.label for one in wanted if not ran(one, folder, quick=asked.quick)]
     tabulate(folder, sorted({*failed, *(failures(folder) - {one.label for one in wanted})}))
