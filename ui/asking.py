@@ -119,10 +119,10 @@ class Asking:
             names = (self._asker.name, self._asker.segmenter) if self._asker else (absent, absent)
             return {"name": names[0], "segmenter": names[1], "reason": self.reason}
 
-    def newest(self, by: str) -> str | None:
-        """Return the id of the newest question of somebody, None where they have none."""
+    def newest(self, by: str) -> AskState | None:
+        """Return the newest question of somebody, None where they have none."""
         with self._lock:
-            return next((job.id for job in reversed(self._jobs.values()) if job.by == by), None)
+            return next((self._state(job) for job in reversed(self._jobs.values()) if job.by == by), None)
 
     def ask(self, question: Question, by: str, pixels: Callable[[], RgbArray]) -> AskState:
         """Have a question asked, in place of the one of the same person that has no answer yet; returns at once.
@@ -133,11 +133,11 @@ class Asking:
         with self._lock:
             if self._failed or self._ending:
                 raise ModelUnavailable(self.reason)
+            if sum(other.by != by for other in self._queue()) >= WAITING:
+                raise Busy(f"{WAITING} questions wait for the policy already; ask again in a while")
             for other in self._jobs.values():
                 if other.by == by:
                     other.end("cancelled", _REPLACED)
-            if len(self._queue()) >= WAITING:
-                raise Busy(f"{WAITING} questions wait for the policy already; ask again in a while")
             job = _Job(question, by, pixels)
             self._jobs[job.id] = job
             while len(self._jobs) > KEPT:

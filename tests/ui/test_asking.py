@@ -263,6 +263,7 @@ def test_who_answers_blind_learns_nothing_from_the_policy(
             assert abe.request(method, f"/api/v1{path}", json={}).status_code == 403, path
         refused = abe.post("/api/v1/ask", json={"image_id": sample.image_id, "query": "what?"})
         assert (refused.status_code, "blind answer" in refused.json()["message"]) == (403, True)
+        assert abe.get("/api/v1/ask").json()["newest"] is None
         data = workspace.blobs.read(sample.image_id)  # the same file, sent, is the same picture
         abe.post("/api/v1/ask/pictures", json={"data": base64.b64encode(data).decode()})
         assert abe.post("/api/v1/ask", json={"image_id": sample.image_id, "query": "what?"}).status_code == 403
@@ -280,6 +281,11 @@ def test_too_many_questions_are_sent_away_and_old_answers_forgotten(workspace: W
     assert places == list(range(WAITING))
     with pytest.raises(Busy, match="8 questions wait"):
         asking.ask(question, "late", lambda: pixels(30, 40))
+    assert asking.state(first, "p0").state == "asking"
+    with pytest.raises(Busy):
+        asking.ask(question, "p0", lambda: pixels(30, 40))
+    assert asking.state(first, "p0").state == "asking"  # who is sent away keeps the question that is being asked
+    assert asking.ask(question, "p1", lambda: pixels(30, 40)).place == WAITING - 1  # and who waits may change it
     held.free.set()
     for number in range(KEPT):
         while True:

@@ -75,7 +75,10 @@ class AskRoutes:
 
     def policy(self, who: Who) -> JSONResponse:
         """Say which policy runs, or why none does, and which question one has asked last."""
-        return JSONResponse({"policy": self.asking.describe(), "newest": self.asking.newest(who.name)})
+        newest = self.asking.newest(who.name)
+        if newest is not None and self._is_answering(newest.question.image_id, who):
+            newest = None
+        return JSONResponse({"policy": self.asking.describe(), "newest": newest and newest.id})
 
     def upload(self, body: Upload, who: Who) -> JSONResponse:
         """Take a picture to be asked about; it is not added to the workspace."""
@@ -139,9 +142,12 @@ class AskRoutes:
 
     def _require_unbiased(self, image_id: str, who: Member) -> None:
         """Raise ``Forbidden`` for somebody who is answering blind what the policy would tell."""
+        if self._is_answering(image_id, who):
+            raise Forbidden(who.role, BLIND)
+
+    def _is_answering(self, image_id: str, who: Member) -> bool:
         with self.store.database.read() as session:
-            if is_answering(session, viewer(who), image_id):
-                raise Forbidden(who.role, BLIND)
+            return is_answering(session, viewer(who), image_id)
 
     def _shown(self, state: AskState) -> dict[str, Any]:
         return {**state.plain(), "in_workspace": self._known(state.question.image_id) is not None}
