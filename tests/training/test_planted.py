@@ -37,7 +37,7 @@ class Cutter(Masks):
         """Cut each prompt's thing out."""
         item = self.items[str(key)]
         known = [target.mask for target in item.asked.targets] + [thing.mask for thing in item.asked.scene.things]
-        return [prompt and (Mask.encode(cut(known, prompt)), 0.9) for prompt in prompts]
+        return [None if prompt is None else (Mask.encode(cut(known, prompt)), 0.9) for prompt in prompts]
 
 
 def cut(known: Sequence[BoolArray], prompt: Prompt) -> BoolArray:
