@@ -64,7 +64,6 @@ def edges_elsewhere(
     some = [one for one in sample.instances if one.mask.area >= limits.least]
     prompts = [prompt_of(one.mask) for one in some]
     drawn = masks.scored(sample.image_id, picture, [*prompts, *(Prompt(box=prompt.box) for prompt in prompts)])
-    model = f"{masks.segmenter.name} {masks.segmenter.model}"
     found = []
     for one, prompt, full, less in zip(some, prompts, drawn, drawn[len(some) :], strict=False):
         if full is None or less is None:
@@ -72,7 +71,7 @@ def edges_elsewhere(
         mask, sure = full
         edge = Edge(
             before=one,
-            after=redrawn(one, mask, prompt, model),
+            after=redrawn(one, mask, prompt, masks.segmenter.model),
             iou=iou(mask, one.mask, sample.ignore),
             boundary_iou=boundary_iou(mask, one.mask),
             steady=mask.iou(less[0]),

@@ -97,7 +97,6 @@ class Edges:
         if not edges:
             return []
         new = {edge.after.id: edge.after for edge in edges}
-        model = f"{self.masks.segmenter.name} {self.masks.segmenter.model}"
         told = "; ".join(
             f"{_called(edge.before.label, edge.before.id)}: IoU {edge.iou:.2f}, boundary IoU {edge.boundary_iou:.2f}"
             for edge in edges
@@ -108,7 +107,7 @@ class Edges:
                 RevisionReason.BOUNDARY,
                 f"The segmenter means the same, and draws its edge elsewhere. {told}"[:_SAYS],
                 instances=[new.get(one.id, one) for one in sample.instances],
-                made_by=model,
+                made_by=self.masks.segmenter.model,
                 score=1 - min(edge.boundary_iou for edge in edges),
                 at=self.store.clock(),
             )

@@ -56,7 +56,7 @@ def test_an_edge_two_pixels_too_far_out_is_drawn_anew() -> None:
     assert edge.iou == pytest.approx(900 / 1156)
     assert (edge.boundary_iou, edge.steady, edge.sure) == (0, 1, 0.95)
     assert (edge.after.mask, edge.after.outline, edge.after.label) == (THING, (), "cup")
-    assert edge.after.origin == Origin(kind="model", model="knows knows/one")
+    assert edge.after.origin == Origin(kind="model", model="knows/one")
     # The box of the annotation, half-open, and its deepest pixel, as `whyseg export grpo` would write them.
     assert edge.after.prompt.box.plain() == {"x0": 8, "y0": 8, "x1": 42, "y1": 42}  # type: ignore[union-attr]
 

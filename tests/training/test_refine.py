@@ -76,7 +76,7 @@ def test_each_mistake_is_proposed_to_be_mended_and_what_is_right_is_left(workspa
     assert edge.instances is not None
     assert [(one.id, one.mask, one.label) for one in edge.instances] == [(1, THING, "spoon")]
     # 31² of 35² pixels; no pixel of one's two outer rings is in the other's.
-    assert (edge.score, edge.made_by) == (1, "knows knows/one")
+    assert (edge.score, edge.made_by) == (1, "knows/one")
     assert "instance 1 (spoon): IoU 0.78, boundary IoU 0.00" in edge.says
     rewritten = found["leaky: query_rewrite"]
     assert rewritten.query is not None
