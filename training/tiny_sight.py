@@ -46,9 +46,11 @@ def learn_to_see(
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_pretrained(policy, local_files_only=True, dtype=torch.float32)
     processor = load_processor(policy, local_files_only=True)
+    device = usual_device()
+    model.to(device)
     tower, grid = model.model.visual, world.side // CELL
     words = [_embedded(model, processor.tokenizer, names) for names in (KINDS, COLOURS)]
-    head = torch.nn.Linear(model.config.text_config.hidden_size, 2 + 4 * (world.side // 10 + 1 + 10))
+    head = torch.nn.Linear(model.config.text_config.hidden_size, 2 + 4 * (world.side // 10 + 1 + 10)).to(device)
     optimiser = torch.optim.AdamW([*tower.parameters(), *head.parameters()], lr=RATE, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / (_RISE * steps), max(0.02, 2 - 2 * step / steps))
@@ -57,9 +59,12 @@ def learn_to_see(
         first = (seed * steps + step) * BATCH
         scenes = [world.scene(first + number) for number in range(BATCH)]
         pictures = [[PilImage.fromarray(scene.picture())] for scene in scenes]
-        inputs = processor.image_processor(images=pictures, return_tensors="pt")
+        inputs = processor.image_processor(images=pictures, return_tensors="pt").to(device)
         features = tower(inputs["pixel_values"], grid_thw=inputs["image_grid_thw"]).pooler_output
-        loss = _loss(features, words, head(features), [cells(scene, grid) for scene in scenes])
+        names, boxes = (
+            torch.cat(parts).to(device) for parts in zip(*(cells(one, grid) for one in scenes), strict=True)
+        )
+        loss = _loss(features, words, head(features), names, boxes)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
@@ -68,6 +73,11 @@ def learn_to_see(
         told(step + 1, float(loss.detach()))
     model.save_pretrained(out)
     processor.save_pretrained(out)
+
+
+def usual_device() -> torch.device:
+    """Return where a policy learns: on a GPU, where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _embedded(model: Any, tokenizer: Any, names: Iterable[str]) -> torch.Tensor:
@@ -81,10 +91,10 @@ def _loss(
     features: torch.Tensor,
     words: Sequence[torch.Tensor],
     told: torch.Tensor,
-    known: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    names: torch.Tensor,
+    boxes: torch.Tensor,
 ) -> torch.Tensor:
-    """Return how far the features (N, hidden) and what the heads tell are from what is known of the cells."""
-    names, boxes = (torch.cat(parts) for parts in zip(*known, strict=True))
+    """Return how far the features (N, hidden) and what the heads tell are from the cells' names and boxes."""
     there = names[:, 0] > 0
     loss = torch.zeros(())
     for number, embedded in enumerate(words):

@@ -22,7 +22,7 @@ from whyseg.training.frames import Frame
 from whyseg.training.processors import load_processor
 from whyseg.training.prompts import Message
 from whyseg.training.tiny_sight import STEPS as SIGHT
-from whyseg.training.tiny_sight import learn_to_see
+from whyseg.training.tiny_sight import learn_to_see, usual_device
 from whyseg.training.world.dataset import PLAIN, WorldItem, samples
 from whyseg.training.world.lessons import conversation, reply
 
@@ -74,11 +74,13 @@ def warm_up(
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_pretrained(policy, local_files_only=True, dtype=torch.float32)
     processor = load_processor(policy, local_files_only=True)
-    model.model.visual.requires_grad_(False)
+    device = usual_device()
+    model.to(device).model.visual.requires_grad_(False)
     optimisers, schedules = _optimisers(model, steps, rate)
     model.train()
     for step, rows in enumerate(itertools.islice(_batches(len(lessons), batch, seed), steps), 1):
-        loss = model(**encoded(processor, [lessons[row] for row in rows])).loss
+        inputs = encoded(processor, [lessons[row] for row in rows])
+        loss = model(**{name: value.to(device) for name, value in inputs.items()}).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser, schedule in zip(optimisers, schedules, strict=True):
