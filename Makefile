@@ -54,10 +54,9 @@ fix: setup ## format, and repair what ruff can
 bench: setup ## every measurement side by side with its baseline, into benchmarks/results and docs/performance.md
 	$(BIN)/python -m benchmarks.all
 
-gpu: setup ## on a machine with a GPU: the world's run, and what a step of each preset costs at real size
-	rm -rf build/gpu
-	$(BIN)/whyseg world make build/gpu/world --n 2000 --seed 1
-	$(BIN)/whyseg train world_gpu --data build/gpu/world --out build/gpu/run
+gpu: setup ## on a machine with a GPU: the world's comparison, and what a step of each preset costs at real size
+	rm -rf build/world_gpu
+	$(BIN)/python -m benchmarks.world_gpu
 	$(BIN)/python -m benchmarks.gpu_train
 
 clean: ## remove what was built, not your workspaces

@@ -3,12 +3,14 @@
 The policy has the shape of Qwen2.5-VL-3B or -7B, the segmenter that of SAM 2.1 Hiera-L; both are random. One prompt
 group on a picture of 840 × 840 goes through TRL as in a run: sampling n answers of ``--tokens`` tokens, masks and
 rewards, the update over the kept ones. Random text earns nothing, so rewards are measured on made-up answers with an
-object each. Seconds, tokens a second and peak memory are measured; the step is extrapolated, prompts times one group.
+object each. Two groups go through, and the second is measured: seconds, tokens a second, peak memory and whether that
+fits on a card of 80 GB. A whole step is extrapolated, prompts times one group.
 
 ``--tiny`` runs the same with tiny shapes on a CPU: a check of this script, no measurement.
 """
 
 import argparse
+import gc
 import json
 import tempfile
 import time
@@ -35,6 +37,8 @@ from whyseg.training.targets import Target, TargetInstance
 OUT = Path(__file__).parent / "results" / "gpu_train.json"
 PRESETS = ("seg_zero_3b", "vision_reasoner_7b", "sam_r1_7b", "star_7b_stage1", "star_7b_stage2")
 ROWS = 4  # rollouts of a backward pass
+BATCHES = 2  # the second is measured
+CARD_GIB = 78.0  # what a card of 80 GB has for a process's tensors, its own context taken off
 LORA = {"r": 64, "alpha": 64, "regex": r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"}
 # Text: width, layers, heads, key-value heads, inner width, vocabulary, tied embeddings.
 SHAPES = {
@@ -66,9 +70,11 @@ def policy(folder: Path, shape: str) -> Any:
     plain["tie_word_embeddings"] = tied
     made = type(config)(**{key: value for key, value in plain.items() if key != "architectures"})
     cuda = torch.cuda.is_available()
-    with torch.device("cuda" if cuda else "cpu"):
-        torch.set_default_dtype(torch.bfloat16 if cuda else torch.float32)
-        network = Qwen2_5_VLForConditionalGeneration(made)
+    torch.set_default_dtype(torch.bfloat16 if cuda else torch.float32)
+    try:
+        with torch.device("cuda" if cuda else "cpu"):
+            network = Qwen2_5_VLForConditionalGeneration(made)
+    finally:  # a model that does not fit must not leave the next one's numbers half as long
         torch.set_default_dtype(torch.float32)
     settings = network.generation_config
     settings.eos_token_id, settings.pad_token_id = made.text_config.eos_token_id, made.text_config.pad_token_id
@@ -92,19 +98,22 @@ def segmenter(folder: Path, tiny: bool) -> Sam2Segmenter:
     return Sam2Segmenter(folder, "hiera-large, random weights")
 
 
-def one_row(folder: Path, preset: Preset) -> TrainData:
-    """Return data of a single question about a random picture of the preset's canvas."""
+def some_rows(folder: Path, preset: Preset) -> TrainData:
+    """Return data of a question a rollout batch, each about a random picture of its own, of the preset's canvas."""
     from whyseg.curation.formats.geometry import picture_png
 
     side = preset.policy.canvas or 840
     inside = np.zeros((side, side), bool)
     inside[side // 4 : side // 2, side // 3 : side // 2] = True
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "a.png").write_bytes(picture_png(np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)))
+    rng = np.random.default_rng(0)
     target = Target(size=(side, side), instances=(TargetInstance.of_mask(Mask.encode(inside), "thing"),))
-    row = TrainRow(ref="a", query="what keeps the rain off?", image="a.png", target=target)
-    facts = DataFacts(source="made up", layout="none", split="train", hash="", rows=1, left_out=0)
-    return TrainData(folder, (row,), (), facts)
+    rows = []
+    for number in range(BATCHES):
+        (folder / f"{number}.png").write_bytes(picture_png(rng.integers(0, 255, (side, side, 3), np.uint8)))
+        rows.append(TrainRow(ref=str(number), query="what keeps the rain off?", image=f"{number}.png", target=target))
+    facts = DataFacts(source="made up", layout="none", split="train", hash="", rows=BATCHES, left_out=0)
+    return TrainData(folder, tuple(rows), (), facts)
 
 
 class MadeUp(Scorer):
@@ -125,9 +134,10 @@ class MadeUp(Scorer):
 
 
 class Timed(RestTrainer):
-    """Notes the seconds of its parts."""
+    """Notes the seconds of its parts, for each rollout batch: the first one warms kernels and caches up."""
 
-    seconds: dict[str, float]
+    uses: int
+    seconds: list[dict[str, float]]
 
     def _generate(self, prompts: Any) -> Any:
         return self._noted("rollout", super()._generate, prompts)
@@ -142,11 +152,13 @@ class Timed(RestTrainer):
         return self._noted("step", super().training_step, *given, **named)
 
     def _noted(self, name: str, function: Any, *given: Any, **named: Any) -> Any:
+        batch = self.state.global_step // self.uses
         wait()
         began = time.perf_counter()
         found = function(*given, **named)
         wait()
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+        own = self.seconds[min(batch, len(self.seconds) - 1)]
+        own[name] = own.get(name, 0.0) + time.perf_counter() - began
         return found
 
 
@@ -167,31 +179,36 @@ def measured(preset: Preset, shape: str, masks: Masks, folder: Path, tokens: int
     words = folder / f"words-{preset.policy.canvas}"
     if not words.exists():
         make_policy(words, "cpu", side=preset.policy.canvas or 840)
-    processor, rows = load_processor(words), one_row(folder / preset.name, preset)
+    processor, rows = load_processor(words), some_rows(folder / preset.name, preset)
     scorer, cuda = MadeUp(preset, rows, masks), torch.cuda.is_available()
     group = preset.model_copy(update={"grpo": preset.grpo.model_copy(update={"prompts_per_step": 1})})
+    uses = group.grpo.updates_per_rollout
     machine = Machine(rows=ROWS, cuda=cuda, bf16=cuda, checkpointing=cuda)
-    plain = arguments(group, machine, folder / "out", updates=group.grpo.updates_per_rollout, save_every=10_000)
+    plain = arguments(group, machine, folder / "out", updates=BATCHES * uses, save_every=10_000)
     plain |= {"max_completion_length": tokens, "save_strategy": "no", "learning_rate": 0.0}
     plain["generation_kwargs"] = {"suppress_tokens": placeholders(processor), "min_new_tokens": tokens}
     lora = LoraConfig(r=LORA["r"], lora_alpha=LORA["alpha"], lora_dropout=0.0, target_modules=LORA["regex"])
-    entry = {"prompt": preset.messages(rows.rows[0].query), "image": PilImage.fromarray(rows.picture(0)), "row": 0}
+    entries = [
+        {"prompt": preset.messages(row.query), "image": PilImage.fromarray(rows.picture(number)), "row": number}
+        for number, row in enumerate(rows.rows)
+    ]
     run = Timed(
         model=policy(words, shape), processing_class=processor, reward_funcs=scorer.functions(),
-        args=RestConfig(**plain), train_dataset=Dataset.from_list([entry]), peft_config=lora,
+        args=RestConfig(**plain), train_dataset=Dataset.from_list(entries), peft_config=lora,
     )  # fmt: skip
-    run.seconds = {}
+    run.uses, run.seconds = uses, [{} for _ in range(BATCHES)]
     if cuda:
         torch.cuda.reset_peak_memory_stats()
     run.train()
-    found = run.seconds
+    found = run.seconds[-1]
     update = found["step"] - found["sampling_and_scoring"]
     whole = (found["sampling_and_scoring"] + update) * preset.grpo.prompts_per_step
+    peak = torch.cuda.max_memory_reserved() / 2**30 if cuda else None
     return {
         "policy": shape, "n": group.grpo.n, "keep": group.grpo.keep or group.grpo.n, "completion_tokens": tokens,
         "rollout_s": round(found["rollout"], 2), "reward_s": round(found["reward"], 2), "update_s": round(update, 2),
         "tokens_a_second": round(group.grpo.n * tokens / found["rollout"], 1),
-        "peak_gib": round(torch.cuda.max_memory_allocated() / 2**30, 1) if cuda else None,
+        "peak_gib": None if peak is None else round(peak, 1), "fits_80_gb": None if peak is None else peak < CARD_GIB,
         "a_step_of_prompts": preset.grpo.prompts_per_step, "step_s_extrapolated": round(whole, 1),
     }  # fmt: skip
 
@@ -201,8 +218,9 @@ def tried(preset: Preset, shape: str, masks: Masks, folder: Path, tokens: int) -
     try:
         return measured(preset, shape, masks, folder, tokens)
     except torch.cuda.OutOfMemoryError as error:
-        return {"policy": shape, "does_not_fit": " ".join(str(error).split())[:200]}
+        return {"policy": shape, "fits_80_gb": False, "does_not_fit": " ".join(str(error).split())[:200]}
     finally:
+        gc.collect()  # a trainer and what hears it hold each other
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
