@@ -47,14 +47,19 @@ def test_what_is_missing_is_said(
 def test_two_worlds_are_compared_and_a_second_start_makes_nothing_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
+    from whyseg.training import launch
     from whyseg.training.tiny_policy import make_policy
 
     monkeypatch.chdir(tmp_path)
     make_policy(tmp_path / "bare")
+    preset = (Path(launch.__file__).parent / "configs" / "world_cpu.toml").read_text()
+    for line, short in (("n = 32", "n = 4"), ("keep = 16", "keep = 2"), ("_step = 8", "_step = 2")):
+        preset = preset.replace(line, short)
+    (tmp_path / "short.toml").write_text(preset.replace("max_completion_tokens = 256", "max_completion_tokens = 32"))
     write_world(tmp_path / "wrong", 20, 1, PLAIN.model_copy(update={"errors": 1.0}))
     write_world(tmp_path / "right", 20, 1, PLAIN)
     write_world(tmp_path / "held", 4, 2, PLAIN)
-    words = ["compare", "wrong", "right", "--on", "held", "--preset", "world_cpu", "--recipe", recipe, "--json"]
+    words = ["compare", "wrong", "right", "--on", "held", "--preset", "short.toml", "--recipe", recipe, "--json"]
     words += ["--policy", "bare", "--updates", "1", "--out", "c"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
