@@ -8,6 +8,8 @@ Everything here looks at one sample of one run. The rules, in this order:
 * boundary: most answers agree on the annotated thing, and its boxes differ too much;
 * never solved, too easy: said of the question, whatever else was found, and no alarm about the annotation.
 
+What lies mostly in the ignore region is neither a second thing nor one more.
+
 A policy that is wrong itself raises more alarms than anybody's data can deserve. `surest` keeps those that it is most
 sure of, so that the list stays one that a person can go through.
 
@@ -140,7 +142,7 @@ class _Case:
         self.sample: Sample = revision.sample
         self._reprompt = reprompted
         self.chosen = [one for one in signals.clusters if one.chosen]
-        self.rival = next((one for one in signals.clusters if not one.chosen), None)
+        self.rival = next((one for one in signals.clusters if not one.chosen and not self._ignored(one.mask)), None)
         self.vote = union([one.mask for one in self.chosen], self.sample.size)
         self.sure = signals.agreement >= thresholds.sure
         self.findings, self.proposals = list[Finding](), list[Proposal]()
@@ -193,6 +195,7 @@ class _Case:
             again = union([mask for mask in self.reprompted if mask], self.sample.size)
             more = [one for one in self.chosen if one.ratio >= self.limits.sure and one.iou < self.limits.other]
             more = [one for one in more if iou(one.mask, again) < self.limits.other and not _inside(one.mask, again)]
+            more = [one for one in more if not self._ignored(one.mask)]
         if more:
             said = f"{share} also mean {_names(more)}, which is not annotated."
             found = self._find("wrong_target", said, box=union([one.mask for one in more], self.sample.size))
@@ -306,6 +309,9 @@ class _Case:
             return True
         again = union([mask for mask in self.reprompted if mask], self.sample.size)
         return iou(vote, again, self.sample.ignore) < self.limits.other
+
+    def _ignored(self, mask: Mask) -> bool:
+        return self.sample.ignore is not None and _inside(mask, self.sample.ignore)
 
     def _unseen(self, instance: Instance) -> bool:
         again = self.reprompted[self.sample.instances.index(instance)] or instance.mask

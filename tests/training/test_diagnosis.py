@@ -74,6 +74,13 @@ def test_a_thing_that_is_not_annotated_is_added() -> None:
     assert [(one.id, one.mask) for one in proposal.instances or ()] == [(1, LEFT), (2, RIGHT)]
 
 
+def test_what_lies_in_the_ignore_region_is_neither_missing_nor_a_rival() -> None:
+    of = sample(LEFT, ignore=row("·····#####"))
+    assert kinds(found(of, [says(LEFT, RIGHT)] * 8)) == ["too_easy"]
+    # 5 of 8 see the annotated thing, 3 what does not count: 5 of 8 reach an IoU of 0.5.
+    assert found(of, [says(LEFT)] * 5 + [says(RIGHT)] * 3) == Diagnosis()
+
+
 def test_a_thing_that_no_answer_means_is_left_out() -> None:
     diagnosis = found(sample(LEFT, RIGHT), [says(LEFT)] * 8)
     assert kinds(diagnosis) == ["wrong_target"]
