@@ -259,6 +259,7 @@ def test_who_answers_blind_learns_nothing_from_the_policy(
         assert len(Answers(workspace.store).hand_out([sample.id], ["abe"], by="cur").answers) == 1
         for method, path in (
             ("GET", f"/ask/{before}"), ("POST", f"/ask/{before}/vote"), ("POST", f"/ask/{before}/sample"),
+            ("DELETE", f"/ask/{before}"),
         ):  # fmt: skip
             assert abe.request(method, f"/api/v1{path}", json={}).status_code == 403, path
         refused = abe.post("/api/v1/ask", json={"image_id": sample.image_id, "query": "what?"})

@@ -110,6 +110,7 @@ class AskRoutes:
 
     def cancel(self, ask_id: str, who: Who) -> JSONResponse:
         """Ask no further."""
+        self._state(ask_id, who)
         return JSONResponse(self._shown(self.asking.cancel(ask_id, who.name)))
 
     def vote(self, ask_id: str, body: Voting, who: Who) -> JSONResponse:
