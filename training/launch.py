@@ -13,7 +13,7 @@ from whyseg.schemas import Split
 from whyseg.schemas.errors import UsageError, WhysegError
 from whyseg.training import data as rows_of
 from whyseg.training.mask_reward import Masks
-from whyseg.training.policies import CARD, card_of
+from whyseg.training.policies import CARD, card_of, located
 from whyseg.training.presets import Preset
 from whyseg.training.run import RunFolder, RunRecord, Start, commit, is_main, processes, versions
 from whyseg.training.settings import Machine, arguments, fitted, plan
@@ -162,7 +162,7 @@ def _given(preset: Preset, policy: str | None, continues: Path | None) -> Start 
     if preset.stage is not None:
         raise UsageError(f"{preset.name} continues {preset.stage.continues}: give that run's folder with --continue")
     if policy is not None:
-        return Start(base=policy)
+        return Start(base=located(policy))
     return None if preset.policy.model in WORLD else Start(base=preset.policy.model)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from whyseg import data
 from whyseg.schemas.errors import UsageError
 from whyseg.schemas.record import Record
 from whyseg.training.answers import Shape
@@ -12,6 +13,7 @@ from whyseg.training.pictures import RgbArray
 from whyseg.training.presets import Preset, load_preset
 
 CARD = "policy.json"
+TINY_WORLD = "tiny-world"  # the packaged policy, by its name
 
 
 class Policy(Protocol):
@@ -105,8 +107,19 @@ def open_policy(
     return LocalPolicy.load(folder, known, device=device)
 
 
+def located(source: str) -> str:
+    """Return where a policy lies: the packaged one's folder for its name, anything else as it is."""
+    if source == TINY_WORLD and not Path(source).exists():
+        return str(data.path("models/tiny_policy"))
+    return source
+
+
 def card_of(path: Path) -> tuple[str, PolicyCard] | None:
-    """Return the folder of a policy that lies at a path, a run's or its own, and its card; None where there is none."""
+    """Return the folder of a policy that lies at a path, a run's or its own, and its card; None where there is none.
+
+    The packaged policy's name is a path to it.
+    """
+    path = Path(located(str(path)))
     for folder in (path, path / "policy"):
         if (folder / CARD).is_file():
             return str(folder), PolicyCard.parse((folder / CARD).read_bytes())

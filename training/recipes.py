@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from whyseg.training.warm_up import Lesson
 
 RecipeName = Literal["grpo", "sft"]
+_GENTLER = 5  # by how much a policy that speaks already is taught more slowly: at the full rate it forgets what it knew
 Told = Callable[[str], None]
 
 
@@ -141,7 +142,7 @@ class Sft(_FromPreset):
 
     def train(self, data: Data, start: str, seed: int, folder: Path, told: Told) -> None:
         """Train from the beginning unless the folder holds the result: it takes minutes, and leaves nothing halfway."""
-        from whyseg.training.warm_up import STEPS, warm_up
+        from whyseg.training.warm_up import RATE, STEPS, warm_up
 
         if (folder / CARD).is_file():
             return
@@ -153,7 +154,8 @@ class Sft(_FromPreset):
             raise UsageError(f"{start} is adapters: whyseg train --merge makes one model of it")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
-            warm_up(Path(where), lessons, Path(made) / "policy", steps=steps, seed=seed)
+            rate = RATE / _GENTLER if self.speaks else RATE
+            warm_up(Path(where), lessons, Path(made) / "policy", steps=steps, seed=seed, rate=rate)
             (Path(made) / "policy" / CARD).write_text(PolicyCard(preset=self.preset).model_dump_json(indent=2))
             shutil.rmtree(folder, ignore_errors=True)
             (Path(made) / "policy").rename(folder)
