@@ -2,10 +2,11 @@
 
     python -m benchmarks.browse_many [--quick] [--out FILE]
 
-The samples lie on 5,000 made-up image records, in all states, types and depths; one in five has a finding, and a model
-run scored half of them. Each figure is a call of the store, as a route makes it, against the SELECT that a page
-of 50 needs at least, by `sqlite3` itself on the same file, one after the other. Beside the text search, which looks at
-every question, stands the same search through a trigram index of SQLite's FTS5, made for the purpose.
+The samples lie on 5,000 made-up image records, in all states, types and depths; one in five has a finding, three model
+runs scored half of them, and a change to every tenth is proposed. Each figure is a call of the store, as a route makes
+it, against the SELECT that a page of 50 needs at least, by `sqlite3` itself on the same file, one after the other.
+Beside the text search, which looks at every question, stands the same search through a trigram index of SQLite's FTS5,
+made for the purpose.
 """
 
 import json
@@ -25,6 +26,7 @@ from whyseg.curation.assignments import Assignments
 from whyseg.curation.finding_pages import FindingFilter, Findings
 from whyseg.curation.ordering import Order
 from whyseg.curation.queries import SampleFilter
+from whyseg.curation.rankings import rank
 from whyseg.curation.store import Store
 from whyseg.curation.users import Users
 from whyseg.curation.workspace import Workspace
@@ -37,7 +39,9 @@ STATES, TYPES = ("draft", "submitted", "accepted", "rejected"), tuple(ReasoningT
 THINGS = ("mug", "ladder", "Größe", "kite", "umbrella", "kettle", "saddle", "lantern", "anchor", "trowel")
 ENDS = ("holds the tea", "keeps the rain off", "would one climb", "belongs at sea", "lights the way")
 PAGE = "SELECT s.*, i.file_name FROM samples s JOIN images i ON i.id = s.image_id"
-ORDERS: tuple[Order, ...] = ("updated", "findings", "proposed", "unsolved", "disagreeing", "ambiguous", "easiest")
+ORDERS: tuple[Order, ...] = (
+    "updated", "findings", "proposed", "unsolved", "disagreeing", "ambiguous", "boundary", "easiest"
+)  # fmt: skip
 
 
 def main() -> None:
@@ -50,7 +54,7 @@ def main() -> None:
         keys = fill(workspace.store, samples)
         filled = time.perf_counter() - began
         path = workspace.path / "whyseg.db"
-        spoil(path)
+        spoil(workspace.store, path, keys)
         rows = measured(workspace.store, path, keys, times)
         rows.append(Row(what=f"{samples:,} samples added", unit="samples/s", value=round(samples / filled, 1)))
     print(line(machine))
@@ -100,20 +104,29 @@ def sample_of(number: int, images: list[Image], instance: dict[str, Any]) -> Sam
     )  # fmt: skip
 
 
-def spoil(path: Path) -> None:
-    """Spread states and times over the samples, and score half of them, by SQL: no figure is about these."""
+def spoil(store: Store, path: Path, keys: list[str]) -> None:
+    """Spread states and times over the samples, score half of them in three runs, propose a change to every tenth."""
     with sqlite3.connect(path) as base:
         for n, state in enumerate(STATES):
             base.execute("UPDATE samples SET state = ? WHERE added % 11 % 4 = ?", (state, n))
         base.execute("UPDATE samples SET updated_at = replace(updated_at, '2026', 2000 + added * 7919 % 26)")
-        at = "2026-01-01T00:00:00.000000+00:00"
-        base.execute("INSERT INTO score_runs (id, created_at, body) VALUES ('run', ?, '{}')", (at,))
+        for run in range(1, 4):
+            at = f"2026-01-0{run}T00:00:00.000000+00:00"
+            base.execute("INSERT INTO score_runs (id, created_at, body) VALUES (?, ?, '{}')", (str(run), at))
+            base.execute(
+                "INSERT INTO signals (run, sample_id, revision_id, mean_iou, best_iou, pass_rate, agreement, entropy, "
+                "vote_iou, reprompted_iou, body) SELECT ?1, id, head, added * 7919 * ?1 % 1000 / 1000.0, "
+                "added * 6007 * ?1 % 991 / 991.0, 0.5, 0.5, added * 104729 * ?1 % 997 / 997.0, "
+                "added * 31 * ?1 % 101 / 101.0, added * 37 * ?1 % 103 / 103.0, '{}' FROM samples WHERE added % 2",
+                (run,),
+            )
         base.execute(
-            "INSERT INTO signals (run, sample_id, revision_id, mean_iou, best_iou, pass_rate, agreement, entropy, "
-            "vote_iou, body) SELECT 'run', id, head, added * 7919 % 1000 / 1000.0, 0.5, 0.5, 0.5, "
-            "added * 104729 % 997 / 997.0, added * 31 % 101 / 101.0, '{}' FROM samples WHERE added % 2"
+            "INSERT INTO proposals (id, sample_id, revision_id, reason, score, created_at, body) SELECT 'p' || added, "
+            "id, head, 'boundary', added * 31 % 101 / 101.0, updated_at, '{}' FROM samples WHERE added % 10 = 0"
         )
     base.close()
+    with store.database.write() as session:
+        rank(session, keys)
 
 
 # What is measured
@@ -153,6 +166,7 @@ def measured(store: Store, path: Path, keys: list[str], times: int) -> list[Row]
     assigned = "s.id IN (SELECT sample_id FROM assignments WHERE user = 'ann')"
     listed("assigned to somebody", SampleFilter(assigned="ann"), assigned)
     listed("a change is proposed", SampleFilter(proposed=True), "s.id IN (SELECT sample_id FROM proposals)")
+    listed("nothing is proposed", SampleFilter(proposed=False), "s.id NOT IN (SELECT sample_id FROM proposals)")
     for order in ORDERS:
         listed(f"by {order}", SampleFilter(), "1", order=order)
     for what, text in (("common", "kite"), ("rare", f"number {count - 7}"), ("not ASCII", "größe"), ("absent", "zz")):

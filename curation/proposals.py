@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from whyseg.curation import audit, transitions
 from whyseg.curation.findings import settle_findings
 from whyseg.curation.queries import seen
+from whyseg.curation.rankings import rank
 from whyseg.curation.rows import revision_of
 from whyseg.curation.signals import MODEL_FINDINGS
 from whyseg.curation.store import Store
@@ -111,6 +112,7 @@ class Proposals:
                     if proposal.id not in known:
                         session.add(_new_row(session, proposal))
                         new += 1
+                rank(session, list({one.sample_id for one in some if one.id not in known}))
         return new
 
     def get(self, proposal_id: str) -> Proposal:
@@ -286,6 +288,7 @@ def _drop(session: Session, at: datetime, sample: SampleRow, head: Revision, pro
 
 def _decide(session: Session, row: ProposalRow, decision: Decision) -> None:
     row.decision, row.made = decision.model_dump_json(), decision.revision_id
+    rank(session, [row.sample_id])
     decided = Proposal.parse(row.body).model_copy(update={"decision": decision})
     detail = {"proposal": row.id, "reason": row.reason, "decision": vouched(decided)}
     action = "accept_proposal" if decision.accepted else "dismiss_proposal"

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from whyseg.curation.rankings import unranked
 from whyseg.curation.tables import RevisionRow, SampleRow
 from whyseg.curation.times import stamp
 from whyseg.schemas.errors import CorruptStore
@@ -65,8 +66,8 @@ def add_sample_row(session: Session, revision: Revision) -> None:
 
 
 def point(row: SampleRow, revision: Revision, state: State) -> None:
-    """Make a sample's row point to its newest revision."""
-    for name, value in pointer(revision).items():
+    """Make a sample's row point to its newest revision, of which no signals and proposals are known."""
+    for name, value in {**pointer(revision), **unranked()}.items():
         setattr(row, name, value)
     row.state = state.value
     row.updated_at = stamp(revision.created_at)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.findings import Settled, finding_of, selected, settle_findings
+from whyseg.curation.rankings import rank
 from whyseg.curation.store import Store
 from whyseg.curation.tables import FindingRow, SampleRow, ScoreRunRow, SignalsRow
 from whyseg.curation.times import stamp
@@ -50,6 +51,7 @@ class SignalStore:
                 if session.get(SignalsRow, (one.run, one.sample_id)) is None:
                     columns = {name: getattr(one, name) for name in _COLUMNS}
                     session.add(SignalsRow(**columns, body=one.model_dump_json()))
+            rank(session, list({one.sample_id for one in signals}))
 
     def scored(self, run_id: str) -> set[str]:
         """Return the samples that a run has signals of."""

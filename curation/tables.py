@@ -34,9 +34,22 @@ class SampleRow(Base):
     depth: Mapped[int | None]
     instances: Mapped[int]
     no_target: Mapped[bool]
+    # Ranks, the lowest first: see `rankings`.
+    unsolved: Mapped[float | None] = mapped_column(Double)
+    disagreeing: Mapped[float | None] = mapped_column(Double)
+    ambiguous: Mapped[float | None] = mapped_column(Double)
+    boundary: Mapped[float | None] = mapped_column(Double)
+    easiest: Mapped[float | None] = mapped_column(Double)
+    proposed: Mapped[float | None] = mapped_column(Double)
     __table_args__ = (
         Index("samples_by_state", "state", "added"),
         Index("samples_by_type", "reasoning_type", "depth", "added"),
+        Index("samples_by_unsolved", "unsolved", "added"),
+        Index("samples_by_disagreeing", "disagreeing", "added"),
+        Index("samples_by_ambiguous", "ambiguous", "added"),
+        Index("samples_by_boundary", "boundary", "added"),
+        Index("samples_by_easiest", "easiest", "added"),
+        Index("samples_by_proposed", "proposed", "added"),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from whyseg.curation import audit
 from whyseg.curation.answer_checks import answer_problems, work_problems
 from whyseg.curation.model_checks import proposal_problems, signal_problems
+from whyseg.curation.rankings import rank_problems
 from whyseg.curation.release_checks import list_problems
 from whyseg.curation.rows import all_revisions, pointer, revision_of
 from whyseg.curation.tables import AuditRow, ImageRow, ReleaseRow, ReviewRow, RevisionRow, SampleRow
@@ -64,7 +65,7 @@ def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: Non
         told = [*answer_problems(session, logged), *work_problems(session)]
         problems += [Problem(what=what, message=message) for what, message in told]
         progress("score runs, proposals")
-        told = [*proposal_problems(session, logged), *signal_problems(session)]
+        told = [*proposal_problems(session, logged), *signal_problems(session), *rank_problems(session)]
         problems += [Problem(what=what, message=message) for what, message in told]
         progress("releases")
         problems += _releases(session, logged)

@@ -56,7 +56,10 @@ def test_what_was_decided_as_the_log_says_is_whole(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("UPDATE proposals SET score = 0.9 WHERE decision IS NULL", ["its list entry differs from it"]),
+        (
+            "UPDATE proposals SET score = 0.9 WHERE decision IS NULL",
+            ["its list entry differs from it", "is not sorted by what is known of it: proposed"],
+        ),
         (
             'UPDATE proposals SET body = replace(body, \'"label":""\', \'"label":"cup"\') WHERE decision IS NULL',
             ["was changed: its id does not follow from it"],
@@ -65,13 +68,23 @@ def test_what_was_decided_as_the_log_says_is_whole(path: Path) -> None:
             "UPDATE proposals SET decision = replace(decision, 'cur', 'eve') WHERE made IS NULL",
             ["its decision is not the one in the audit log", "is in the audit log, but gone"],
         ),
-        ("UPDATE proposals SET decision = NULL WHERE made IS NULL", ["is in the audit log, but gone"]),
+        (
+            "UPDATE proposals SET decision = NULL WHERE made IS NULL",
+            ["is not sorted by what is known of it: proposed", "is in the audit log, but gone"],
+        ),
         (
             "UPDATE proposals SET made = NULL WHERE made IS NOT NULL",
             ["names revision None as what it made, which is not so"],
         ),
         ("UPDATE proposals SET body = '{' WHERE decision IS NULL", ["cannot be read"]),
-        ("UPDATE signals SET best_iou = 1", ["their list entry differs from them"]),
+        (
+            "UPDATE signals SET best_iou = 1",
+            ["their list entry differs from them", "is not sorted by what is known of it: unsolved"],
+        ),
+        (
+            "UPDATE samples SET easiest = -1, ambiguous = NULL WHERE unsolved = 0.5",
+            ["is not sorted by what is known of it: ambiguous, easiest"],
+        ),
         ("UPDATE score_runs SET body = '{'", ["cannot be read"]),
     ],
 )

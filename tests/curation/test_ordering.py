@@ -5,14 +5,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from tests.builders import block, filled_workspace
 from tests.proposed import add_proposal, add_signals
 from whyseg.curation.findings import finding_row
+from whyseg.curation.migrations.versions import m0008_ranks as migration
 from whyseg.curation.ordering import Order
 from whyseg.curation.proposals import Proposals
 from whyseg.curation.queries import SampleFilter
+from whyseg.curation.rankings import RANKS, rank_problems, unranked
 from whyseg.curation.store import Store
+from whyseg.curation.tables import SampleRow
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Finding
 
@@ -88,3 +92,24 @@ def test_samples_with_an_open_proposal_are_found_the_surest_first(store: Store, 
     store.revise(ids[2], head.sample.model_copy(update={"no_target": True}), parent=head.revision.id, author="ann")
     page = store.page(SampleFilter(proposed=True), order="proposed")
     assert (page.total, [one.id for one in page.samples]) == (1, [ids[1]])
+
+
+def test_the_migration_ranks_what_is_there(store: Store, ids: list[str]) -> None:
+    add_signals(store, ids[1], run="late", at=LATE, figures={"best_iou": 0.3, "entropy": 0.7})
+    add_signals(store, ids[1], run="early", at=EARLY)
+    add_signals(store, ids[2], run="late", at=LATE)
+    add_proposal(store, ids[1], block(0, 0, 2, 2), score=0.4)
+    add_proposal(store, ids[1], block(0, 0, 3, 3), score=0.6)
+    add_proposal(store, ids[2], block(0, 0, 2, 2))
+    head = store.head(ids[2])
+    store.revise(ids[2], head.sample.model_copy(update={"no_target": True}), parent=head.revision.id, author="ann")
+    kept = select(SampleRow.id, *(getattr(SampleRow, name) for name in RANKS)).order_by(SampleRow.added)
+    with store.database.write() as session:
+        before = session.execute(kept).all()
+        session.execute(update(SampleRow).values(unranked()))
+        migration._fill(session.connection())
+        assert session.execute(kept).all() == before
+        assert list(rank_problems(session)) == []
+    # of the late run best_iou as it is, entropy and, as by default, mean_iou from the highest; the surest proposal
+    assert before[1] == (ids[1], 0.3, 0.4, -0.7, None, -0.5, -0.6)
+    assert [tuple(row) for row in before[2:]] == [(key, *[None] * 6) for key in ids[2:]]
