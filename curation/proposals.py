@@ -18,13 +18,14 @@ from whyseg.curation.store import Store
 from whyseg.curation.tables import ProposalRow, RevisionRow, SampleRow
 from whyseg.curation.times import stamp
 from whyseg.curation.visibility import Viewer, answer_row
-from whyseg.schemas import Decision, Head, Instance, Proposal, Query, Revision, RevisionReason, Sample
+from whyseg.schemas import Decision, Head, Instance, Proposal, Query, Revision, RevisionReason, Sample, union
 from whyseg.schemas.canonical import content_hash
 from whyseg.schemas.errors import IllegalTransition, NotFound, StaleParent
 from whyseg.schemas.record import Record
 from whyseg.schemas.revision import Comment, Reason, Review, State
 
 ProposalState = Literal["open", "accepted", "dismissed", "stale"]
+SAME = 0.9  # the IoU of targets from which two proposals draw the same: sampled again, masks differ by some pixels
 _TOGETHER = 200  # proposals that are written in one transaction: others write in between
 _ACCEPTED = ProposalRow.decision.startswith('{"accepted":true')  # a record's JSON has its fields in their order
 _RANKED = (ProposalRow.score.desc(), ProposalRow.id)
@@ -98,8 +99,8 @@ class Proposals:
     def add(self, proposals: Iterable[Proposal]) -> int:
         """Keep proposals; return how many are new. Known ones stay as they are, decided ones decided.
 
-        Raises ``NotFound`` for a revision that its sample does not have, ``InvalidRecord`` for a change that the sample
-        cannot hold.
+        One that says nearly the same as a known one, see `alike`, is not new. Raises ``NotFound`` for a revision that
+        its sample does not have, ``InvalidRecord`` for a change that the sample cannot hold.
         """
         wanted = list({proposal.id: proposal for proposal in proposals}.values())
         new = 0
@@ -109,7 +110,7 @@ class Proposals:
                 asked = select(ProposalRow.id).where(ProposalRow.id.in_([one.id for one in some]))
                 known = set(session.scalars(asked))
                 for proposal in some:
-                    if proposal.id not in known:
+                    if proposal.id not in known and not _said_before(session, proposal):
                         session.add(_new_row(session, proposal))
                         new += 1
                 rank(session, list({one.sample_id for one in some if one.id not in known}))
@@ -218,6 +219,29 @@ def proposal_of(row: ProposalRow, head: str) -> Proposal:
 def vouched(proposal: Proposal) -> str:
     """Return the hash by which the audit log vouches for a decided proposal."""
     return proposal.model_copy(update={"state": "open"}).content_hash()
+
+
+def alike(one: Proposal, other: Proposal) -> bool:
+    """Tell whether two proposals are one to a person: reason and question alike, the targets' IoU at least `SAME`."""
+    if (one.revision_id, one.reason) != (other.revision_id, other.reason) or _text(one) != _text(other):
+        return False
+    if one.instances is None or other.instances is None:
+        return one.instances is other.instances
+    if len(one.instances) != len(other.instances) or not one.instances:
+        return len(one.instances) == len(other.instances)
+    size = one.instances[0].mask.size
+    drawn, known = (union([each.mask for each in some.instances or ()], size) for some in (one, other))
+    return drawn.iou(known) >= SAME
+
+
+def _text(proposal: Proposal) -> str | None:
+    return proposal.query.text if proposal.query else None
+
+
+def _said_before(session: Session, proposal: Proposal) -> bool:
+    about = ProposalRow.sample_id == proposal.sample_id, ProposalRow.revision_id == proposal.revision_id
+    known = session.scalars(select(ProposalRow.body).where(*about, ProposalRow.reason == proposal.reason.value))
+    return any(alike(proposal, Proposal.parse(body)) for body in known)
 
 
 def _plain(record: Record) -> dict[str, Any]:
