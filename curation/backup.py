@@ -13,11 +13,13 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from whyseg.curation.blobs import sync_folder
+from whyseg.curation.claims import Claim
 from whyseg.curation.times import now
 from whyseg.curation.verify import Problem, verify
 from whyseg.curation.workspace import DATABASE, SETTINGS, Settings, Workspace, read_settings
@@ -59,7 +61,7 @@ def backup(workspace: Workspace, out: Path) -> Backup:
             raise UsageError(f"{out} exists already")
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".whyseg-backup-") as scratch:
             copy, partial = Path(scratch) / DATABASE, Path(scratch) / "backup.tar"
-            _copy_database(workspace.path / DATABASE, copy)
+            _copy_database(workspace, copy)
             with partial.open("wb") as file:
                 images = _write_tar(file, workspace, copy)
                 file.flush()
@@ -75,8 +77,8 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
     """Bring a backup back as the workspace ``path``.
 
     Everything is unpacked beside it and verified before anything is replaced; a former workspace is kept under a name
-    with the time. Raises ``RefusedArchive`` when the backup is damaged, and ``UsageError`` when ``path`` is not empty
-    and ``replace`` is off.
+    with the time. Raises ``RefusedArchive`` when the backup is damaged, ``UsageError`` when ``path`` is not empty
+    and ``replace`` is off, and ``StoreUnavailable`` when another process has it open or the disk refuses.
     """
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file")
@@ -84,6 +86,7 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
     if occupied and not (replace and (path / SETTINGS).exists()):
         hint = "say --replace to put the backup in its place" if (path / SETTINGS).exists() else "it is no workspace"
         raise UsageError(f"{path} is not empty; {hint}")
+    claim = Claim(path, alone=True) if occupied else None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-restoring-"))
@@ -100,6 +103,9 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be restored: {error.strerror or error}") from error
+    finally:
+        if claim:
+            claim.close()
     return Restored(path=str(path), images=images, replaced=str(kept) if kept else None)
 
 
@@ -116,14 +122,15 @@ def _swap(scratch: Path, path: Path, occupied: bool) -> Path | None:
     return kept
 
 
-def _copy_database(source: Path, target: Path) -> None:
+def _copy_database(workspace: Workspace, target: Path) -> None:
+    reader = workspace.store.database.engine.raw_connection()  # opened as the disk allows it
     try:
-        with sqlite3.connect(source) as reader, sqlite3.connect(target) as writer:
-            reader.backup(writer)
-        reader.close()
-        writer.close()
+        with closing(sqlite3.connect(target)) as writer:
+            cast(sqlite3.Connection, reader.driver_connection).backup(writer)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the database cannot be copied: {error}") from error
+    finally:
+        reader.close()
 
 
 def _image_keys(database: Path) -> list[str]:

@@ -3,12 +3,15 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from whyseg.schemas.errors import NotFound, StoreUnavailable
 
 TEMPORARY = ".new-"  # how the names of files begin that are not whole yet
+FRESH_SECONDS = 3600  # one that is younger may be in the making
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
 _MODE = 0o666 & ~_UMASK  # as any new file gets; temporary files are their owner's alone
@@ -47,6 +50,16 @@ class Blobs:
         for path in sorted(self.folder.glob("??/*")):
             if len(path.name) == 64:
                 yield path.name
+
+    def sweep(self) -> int:
+        """Remove what processes that were killed an hour ago or earlier had not finished; return how many files."""
+        removed = 0
+        for path in self.folder.glob(f"??/{TEMPORARY}*"):
+            with suppress(OSError):  # another process removed it, or the disk may only be read
+                if time.time() - path.stat().st_mtime > FRESH_SECONDS:
+                    path.unlink()
+                    removed += 1
+        return removed
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = _MODE) -> None:

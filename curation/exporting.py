@@ -151,7 +151,7 @@ def export(
         return done
     whole = Path(os.path.abspath(out))  # "." and "a/.." have no name of their own
     try:
-        with _held(whole.parent / f".{whole.name}.{key.removeprefix('sha256:')[:16]}", out) as work:
+        with held(whole.parent / f".{whole.name}.{key.removeprefix('sha256:')[:16]}", out) as work:
             if done := _finished(out, key):  # by whoever held the folder until now
                 shutil.rmtree(work)
                 return done
@@ -242,7 +242,7 @@ class _File:
 
 
 @contextmanager
-def _held(work: Path, out: Path) -> Iterator[Path]:
+def held(work: Path, out: Path) -> Iterator[Path]:
     """Hold the work folder for this process alone, and make it where there is none; the lock dies with the process.
 
     Raises ``ExportRunning`` when another process has it.

@@ -140,6 +140,8 @@ class WorkspaceIntake(Intake):
         self._samples: list[Sample] = []
         self._findings: list[Finding] = []
         self._new: dict[str, str] = {}  # of these, and all that a dry run would add: sample id → content hash
+        if not dry_run:
+            workspace.blobs.sweep()
 
     def run(self, steps: Iterator[None]) -> ImportReport:
         """Go through a reader's steps, each of which takes in one file or row, and return what was done."""

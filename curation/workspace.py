@@ -1,16 +1,19 @@
 """A workspace: the folder that holds a team's database, images, releases and settings."""
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field, StringConstraints
 from sqlalchemy import URL
 
 from whyseg.curation.blobs import Blobs, write_atomically
+from whyseg.curation.claims import Claim
 from whyseg.curation.store import Store
-from whyseg.schemas.errors import NotAWorkspace, StoreUnavailable, UsageError
+from whyseg.schemas.errors import NotAWorkspace, StoreUnavailable, UsageError, WhysegError
 from whyseg.schemas.record import Record
 from whyseg.schemas.sample import MAX_DEPTH, ReasoningType, as_reasoning_type
 
@@ -72,7 +75,12 @@ class Workspace:
         self.blobs = Blobs(path / "images")
         self.cache = path / "cache"
         self.releases = path / "releases"
-        self.store = Store(settings.database or URL.create("sqlite", database=str(path / DATABASE)))
+        self._claim = Claim(path)
+        try:
+            self.store = Store(settings.database or _records(path))
+        except WhysegError:
+            self._claim.close()
+            raise
 
     @classmethod
     def create(cls, path: Path, *, database: str = "") -> Self:
@@ -121,6 +129,7 @@ class Workspace:
     def close(self) -> None:
         """Close the database."""
         self.store.close()
+        self._claim.close()
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +153,18 @@ def read_settings(path: Path) -> Settings:
         return Settings.parse(tomllib.loads(text))
     except ValueError as error:
         raise UsageError(f"{file}: {error}") from error
+
+
+def _records(path: Path) -> URL:
+    """Return where the workspace's own records lie; as a file that nobody changes where the disk may only be read."""
+    file = path / DATABASE
+    if not file.exists() or os.access(path, os.W_OK):
+        return URL.create("sqlite", database=str(file))
+    log = file.with_name(f"{DATABASE}-wal")
+    settled = {} if log.exists() and log.stat().st_size else {"immutable": "1"}
+    return URL.create(
+        "sqlite", database=f"file:{quote(str(file.absolute()))}", query=settled | {"mode": "ro", "uri": "true"}
+    )
 
 
 def _only_begun(path: Path) -> bool:

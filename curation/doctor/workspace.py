@@ -14,14 +14,13 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.sql.expression import column, table
 
-from whyseg.curation.blobs import TEMPORARY
+from whyseg.curation.blobs import FRESH_SECONDS, TEMPORARY
 from whyseg.curation.database import HEAD, Database, schema_version
 from whyseg.curation.doctor.base import Finding
 from whyseg.curation.times import now, stamp
 from whyseg.curation.workspace import DATABASE, FOLDERS, SETTINGS, Settings, read_settings
 from whyseg.schemas.errors import NotAWorkspace, WhysegError
 
-FRESH_SECONDS = 3600  # a file that is not whole yet and younger than this may be in the making
 LONG_LOG = 256 * 2**20  # bytes of write-ahead log; SQLite empties it at some 4 MB while nobody reads
 REACH_SECONDS = 5
 _TOLD = 3  # of many

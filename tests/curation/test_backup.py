@@ -8,11 +8,12 @@ import pytest
 
 from tests.builders import filled_workspace, sample
 from whyseg.curation.backup import backup, restore
+from whyseg.curation.claims import Claim
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.verify import verify
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Query
-from whyseg.schemas.errors import NotFound, RefusedArchive, UsageError
+from whyseg.schemas.errors import NotFound, RefusedArchive, StoreUnavailable, UsageError
 
 pytestmark = pytest.mark.sqlite  # a server has its own tools
 
@@ -79,6 +80,26 @@ def test_a_workspace_is_replaced_only_on_request_and_is_kept(
     assert done.replaced
     with Workspace.open(Path(done.replaced)) as former:
         assert former.store.head(key).sample == asked
+
+
+def test_a_workspace_that_somebody_has_open_is_not_replaced(
+    tmp_path: Path, workspace: Workspace, archive: Path
+) -> None:
+    before = set(tmp_path.iterdir())
+    with pytest.raises(StoreUnavailable, match="is in use: end the server"):
+        restore(archive, workspace.path, replace=True)
+    assert set(tmp_path.iterdir()) == before
+    workspace.close()
+    assert restore(archive, workspace.path, replace=True).replaced
+
+
+def test_nobody_opens_a_workspace_while_it_is_replaced(workspace: Workspace) -> None:
+    workspace.close()
+    claim = Claim(workspace.path, alone=True)
+    with pytest.raises(StoreUnavailable, match="being replaced by a restore"):
+        Workspace.open(workspace.path)
+    claim.close()
+    Workspace.open(workspace.path).close()
 
 
 def test_a_folder_that_is_no_workspace_is_never_replaced(tmp_path: Path, archive: Path) -> None:

@@ -284,3 +284,15 @@ def test_reports_add_up() -> None:
     two = ImportReport(added=10, ignored=5, dry_run=True)
     total = ImportReport(added=11, skipped=2, ignored=5, refused=(Refusal(file="a", reason="b"),), dry_run=True)
     assert one + two == total
+
+
+def test_an_import_removes_what_a_killed_one_had_not_finished(tmp_path: Path, workspace: Workspace) -> None:
+    left = workspace.path / "images" / "ab" / ".new-x"
+    left.parent.mkdir()
+    left.write_bytes(b"half a pict")
+    os.utime(left, (0, 0))
+    source = folder(tmp_path / "in", {"a.png": picture(1)})
+    import_images(workspace, source, author="ann", dry_run=True)
+    assert left.exists()
+    import_images(workspace, source, author="ann")
+    assert not left.exists()

@@ -1,9 +1,14 @@
+import os
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.builders import filled_workspace, image_record
-from whyseg.curation.blobs import Blobs
+from whyseg.curation.backup import backup
+from whyseg.curation.blobs import FRESH_SECONDS, Blobs
+from whyseg.curation.verify import verify
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import NotAWorkspace, NotFound, StoreUnavailable, UsageError
 
@@ -20,6 +25,33 @@ def test_a_workspace_is_found_again_after_it_was_closed(tmp_path: Path) -> None:
         "whyseg.db",
         "whyseg.toml",
     ]
+
+
+@pytest.mark.sqlite
+def test_a_workspace_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled_workspace(tmp_path / "w", samples=2).close()
+    before = {path: path.read_bytes() for path in (tmp_path / "w").rglob("*") if path.is_file()}
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    with Workspace.open(tmp_path / "w") as workspace:
+        assert workspace.store.stats().samples == 2
+        assert verify(workspace) == []
+        backup(workspace, tmp_path / "b.tar")
+        with pytest.raises(StoreUnavailable, match="attempt to write a readonly database"):
+            workspace.store.add_image(image_record(7), author="ann")
+    assert {path: path.read_bytes() for path in (tmp_path / "w").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.sqlite
+def test_what_a_killed_server_wrote_last_is_read_there_or_refused_but_never_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = filled_workspace(tmp_path / "w", samples=2)
+    shutil.copytree(tmp_path / "w", tmp_path / "killed")  # its newest rows are in the write-ahead log alone
+    workspace.close()
+    assert (tmp_path / "killed" / "whyseg.db-wal").stat().st_size > 0
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    with Workspace.open(tmp_path / "killed") as killed:
+        assert killed.store.stats().samples == 2
 
 
 def test_a_folder_that_holds_something_does_not_become_a_workspace(tmp_path: Path) -> None:
@@ -116,3 +148,16 @@ def test_a_database_that_cannot_be_is_refused_and_the_folder_can_be_used_again(t
     with pytest.raises(UsageError, match="no driver"):
         Workspace.create(tmp_path / "w", database=url)
     Workspace.create(tmp_path / "w").close()
+
+
+def test_what_a_killed_process_had_not_finished_is_removed_after_an_hour(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    key = blobs.put(b"whole")
+    old, new = (blobs.path(key).with_name(f".new-{name}") for name in ("old", "new"))
+    for path in (old, new, blobs.path(key)):
+        path.write_bytes(b"whole")
+    hour_ago = time.time() - FRESH_SECONDS - 1
+    for path in (old, blobs.path(key)):
+        os.utime(path, (hour_ago, hour_ago))
+    assert blobs.sweep() == 1
+    assert sorted(path.name for path in old.parent.iterdir()) == sorted([".new-new", key])

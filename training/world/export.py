@@ -8,7 +8,6 @@ import errno
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from whyseg.curation.blobs import sync_folder, write_atomically
-from whyseg.curation.exporting import Part, Row
+from whyseg.curation.exporting import Part, Row, held
 from whyseg.curation.formats.parquet import ParquetWriter
 from whyseg.schemas import Mask, Split
 from whyseg.schemas.errors import StoreUnavailable, UsageError
@@ -52,33 +51,41 @@ def write_world(
     """Write ``n`` samples to the new folder ``out``, which takes its name when it is complete.
 
     ``splits``: eight of ten samples for training, one for validation, one for the test; else all are for training.
-    Raises ``UsageError`` when ``out`` holds something, ``StoreUnavailable`` when the disk refuses.
+    Raises ``UsageError`` when ``out`` holds something, ``ExportRunning`` while another process makes the same folder,
+    ``StoreUnavailable`` when the disk refuses.
     """
     whole = Path(os.path.abspath(out))
     if os.path.lexists(whole) and not (whole.is_dir() and not any(whole.iterdir())):
         raise UsageError(f"{out} is there already and holds something; give a new or empty folder")
     tally = _Tally(n, progress)
     try:
-        whole.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=whole.parent, prefix=f".{whole.name}."))
-        try:
-            for split in SPLITS if splits else SPLITS[:1]:
-                numbers = [number for number in range(n) if not splits or _split(number) == split]
-                shards = [numbers[start : start + _SHARD] for start in range(0, len(numbers), _SHARD)]
-                for index, shard in enumerate(shards):
-                    rows = tally.rows((make_item(number, seed, world) for number in shard), split)
-                    ParquetWriter().write(Part(f"{split}-{index:05d}-of-{len(shards):05d}", ()), rows, work)
-            write_atomically(work / PLANTED, json.dumps(tally.truths, ensure_ascii=False, indent=1).encode())
-            work.chmod(0o755)
-            os.rename(work, whole)
-            sync_folder(whole.parent)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        with held(whole.parent / f".{whole.name}.making", out) as work:
+            _clear(work)  # what a killed run has left
+            try:
+                for split in SPLITS if splits else SPLITS[:1]:
+                    numbers = [number for number in range(n) if not splits or _split(number) == split]
+                    shards = [numbers[start : start + _SHARD] for start in range(0, len(numbers), _SHARD)]
+                    for index, shard in enumerate(shards):
+                        rows = tally.rows((make_item(number, seed, world) for number in shard), split)
+                        ParquetWriter().write(Part(f"{split}-{index:05d}-of-{len(shards):05d}", ()), rows, work)
+                write_atomically(work / PLANTED, json.dumps(tally.truths, ensure_ascii=False, indent=1).encode())
+                os.rename(work, whole)
+                sync_folder(whole.parent)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and whole.is_dir():
             raise UsageError(f"{out} has come to hold something meanwhile; give a new or empty folder") from error
         raise StoreUnavailable(f"{out} cannot be written: {error.strerror or error}") from error
     return tally.report(out, seed)
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _split(number: int) -> Split:

@@ -11,7 +11,7 @@ from whyseg.cli import app
 from whyseg.curation.formats.hub_layouts import import_hf
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Mask, Query
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import ExportRunning, UsageError
 from whyseg.training.world.dataset import World, samples
 from whyseg.training.world.export import PLANTED, write_world
 
@@ -64,15 +64,38 @@ def test_a_folder_with_something_in_it_is_refused_and_kept(tmp_path: Path) -> No
 
 
 def test_of_two_at_once_one_is_whole_and_the_other_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+
     def meanwhile(done: int, total: int) -> None:
         if done == 1:
-            write_world(tmp_path / "world", 2, 1, World())
+            with pytest.raises(ExportRunning) as caught:
+                write_world(tmp_path / "world", 2, 1, World())
+            told.append(str(caught.value))
 
-    with pytest.raises(UsageError, match="has come to hold something meanwhile"):
-        write_world(tmp_path / "world", 3, 0, World(), progress=meanwhile)
+    write_world(tmp_path / "world", 3, 0, World(), progress=meanwhile)
+    assert told == [f"another export is writing {tmp_path / 'world'} at this moment; wait until it is done"]
     assert [path.name for path in tmp_path.iterdir()] == ["world"]
     opened = load_dataset(str(tmp_path / "world"), cache_dir=str(tmp_path / "cache"))["train"]
-    assert opened.num_rows == 2
+    assert opened.num_rows == 3
+
+
+def test_a_folder_that_was_filled_meanwhile_is_kept(tmp_path: Path) -> None:
+    def meanwhile(done: int, total: int) -> None:
+        (tmp_path / "world").mkdir(exist_ok=True)
+        (tmp_path / "world" / "mine").write_text("keep")
+
+    with pytest.raises(UsageError, match="has come to hold something meanwhile"):
+        write_world(tmp_path / "world", 1, 0, World(), progress=meanwhile)
+    assert [path.name for path in tmp_path.rglob("*")] == ["world", "mine"]
+
+
+def test_what_a_killed_run_has_left_is_removed_and_gets_into_nothing(tmp_path: Path) -> None:
+    left = tmp_path / ".world.making" / "data"
+    left.mkdir(parents=True)
+    (left / "train-00000-of-00009.parquet").write_bytes(b"half")
+    write_world(tmp_path / "world", 2, 0, World())
+    assert [path.name for path in tmp_path.iterdir()] == ["world"]
+    assert [path.name for path in (tmp_path / "world").rglob("*.parquet")] == ["train-00000-of-00001.parquet"]
 
 
 def test_nothing_is_left_of_a_run_that_breaks_off(tmp_path: Path) -> None:
