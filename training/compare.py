@@ -1,6 +1,7 @@
 """Two data sets compared by what is learnt from them: the same training on both, the same questions to both policies.
 
     comparison.json  what is compared, and under what; written first, and nothing else is compared in the folder
+    policy.json      name, size and time of the files of the policy that is given, which may be trained into meanwhile
     start-SEED/      what both policies of a seed start from, where it had to be made
     runs/SIDE-SEED/  what each training left: its run with `whyseg train`'s record, or the policy alone
     answers/…/       every policy's answers to the held-out questions, with their figures
@@ -31,7 +32,7 @@ from whyseg.training.gallery import Gallery, page
 from whyseg.training.held_out import Side, near_duplicates, require_unseen, survey
 from whyseg.training.mask_reward import Masks
 from whyseg.training.metrics import Score
-from whyseg.training.policies import Policy
+from whyseg.training.policies import Policy, files_of
 from whyseg.training.predict import Predictor, Sampling, predict
 from whyseg.training.predictions import read_predictions
 from whyseg.training.presets import Preset
@@ -40,7 +41,7 @@ from whyseg.training.recipes import Recipe, RecipeName, Told
 from whyseg.training.run import RunFolder, processes
 from whyseg.training.voting import Settings
 
-SETUP, COMPARED = "comparison.json", "results.json"
+SETUP, POLICY, COMPARED = "comparison.json", "policy.json", "results.json"
 Conclusion = Literal["gain", "loss", "undecided"]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 
@@ -149,7 +150,7 @@ def compare_data(
         segmenter=f"{masks.segmenter.name} {masks.segmenter.model}",
         protocol=protocol.name,
     )
-    folder = claimed(out, setup)
+    folder = claimed(out, setup, recipe.policy)
     with closing(folder):
         sampling = Sampling.of(
             samples, max_tokens=recipe.preset.grpo.max_completion_tokens
@@ -184,12 +185,13 @@ class Bench:
         return scores
 
 
-def claimed(out: Path, setup: Record) -> RunFolder:
+def claimed(out: Path, setup: Record, policy: str | None = None) -> RunFolder:
     """Return the folder of a comparison for this process alone, with its setup written down.
 
-    Raises ``UsageError`` when it holds something else, or another process is at work on it.
+    ``policy``: where the model is that was given. Raises ``UsageError`` when the folder holds something else, the
+    policy's files are others than when it began, or another process is at work on it.
     """
-    path, plain = out / SETUP, setup.plain()
+    path, plain, files = out / SETUP, setup.plain(), files_of(policy) if policy else []
     if out.exists() and not path.exists() and (not out.is_dir() or any(one.name != ".lock" for one in out.iterdir())):
         raise UsageError(f"{out} is there already and holds no comparison; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -202,6 +204,10 @@ def claimed(out: Path, setup: Record) -> RunFolder:
         if found != plain:
             other = [name for name in plain if not isinstance(found, dict) or found.get(name) != plain[name]]
             raise UsageError(f"{out} holds another comparison: {', '.join(other)} differ; give a new folder")
+        if not (out / POLICY).exists():
+            write_atomically(out / POLICY, json.dumps(files).encode() + b"\n")
+        if _plain(out / POLICY) != files:
+            raise UsageError(f"{out}: the files of {policy} have changed since it was begun; give a new folder")
     except BaseException:
         folder.close()
         raise

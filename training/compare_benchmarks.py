@@ -91,7 +91,7 @@ def compare_benchmarks(
         segmenter=facts["segmenter"],
         protocol=protocol.name,
     )
-    with closing(claimed(out, setup)):
+    with closing(claimed(out, setup, facts["name"])):
         known = {item.sample.id: _asked(item) for item in first.items(one.split)}
         told(f"asking the questions of {first.name}")
         answers = _answers(first, one.split, predictor, out / "answers" / "first")

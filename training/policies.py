@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from whyseg import data
 from whyseg.schemas.errors import UsageError
@@ -124,6 +124,14 @@ def card_of(path: Path) -> tuple[str, PolicyCard] | None:
         if (folder / CARD).is_file():
             return str(folder), PolicyCard.parse((folder / CARD).read_bytes())
     return None
+
+
+def files_of(source: str) -> list[list[Any]]:
+    """Return name, size and time of the files of a policy's folder, which may be trained into again; else nothing."""
+    known = card_of(Path(source).expanduser())
+    folder = Path(known[0] if known else located(source))
+    found = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in found]
 
 
 def _asked(preset: str | None, source: str) -> str:

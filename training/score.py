@@ -25,6 +25,7 @@ from whyseg.training.candidates import CandidateFile, Candidates
 from whyseg.training.diagnosis import THRESHOLDS, Diagnosis, Thresholds, diagnose, surest
 from whyseg.training.evaluate import unscorable
 from whyseg.training.mask_reward import Masks
+from whyseg.training.policies import files_of
 from whyseg.training.predict import CANDIDATES, Predictor
 from whyseg.training.predictions import Journal
 from whyseg.training.signals import reprompt, signals_of
@@ -92,7 +93,7 @@ class Live:
 
     def facts(self) -> dict[str, Any]:
         """Return what the answers depend on; a local policy's files too, for a folder may be trained into again."""
-        return {**self.predictor.facts(), "files": _files(Path(self.predictor.policy.name))}
+        return {**self.predictor.facts(), "files": files_of(self.predictor.policy.name)}
 
     def answers(self, item: Item) -> Candidates | None:
         """Return the answers to an item's question, asked now unless they are kept; None when nothing came back."""
@@ -112,12 +113,6 @@ class Live:
     def close(self) -> None:
         """Close the file of answers."""
         self._journal.close()
-
-
-def _files(folder: Path) -> list[list[Any]]:
-    """Return name, size and time of the files of a policy's folder; nothing where the name is none."""
-    found = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in found]
 
 
 class Stored:

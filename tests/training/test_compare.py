@@ -12,8 +12,9 @@ from tests.training.answers import ROW
 from tests.training.comparing import FakeRecipe, Pictured, masks, pixels, question
 from whyseg.schemas import Split
 from whyseg.schemas.errors import UsageError
-from whyseg.training.compare import Compared, compare_data, conclude, spread_of
+from whyseg.training.compare import Compared, claimed, compare_data, conclude, spread_of
 from whyseg.training.compare_page import conclusion, rows, write_page
+from whyseg.training.held_out import Side
 from whyseg.training.protocols import protocol_of
 from whyseg.training.run import RunFolder
 
@@ -194,6 +195,17 @@ def test_a_folder_that_holds_something_else_and_one_that_is_being_worked_on_are_
         other.claim()
         with pytest.raises(UsageError, match="another process is at work"):
             compared(folder)
+
+
+def test_a_policy_that_was_trained_into_since_the_comparison_began_is_refused(tmp_path: Path) -> None:
+    (weights := tmp_path / "model" / "w").parent.mkdir()
+    weights.write_bytes(b"old")
+    setup, model = Side(name="v1", split=None, samples=1, images=1, hash="h"), str(weights.parent)
+    claimed(tmp_path / "c", setup, model).close()
+    claimed(tmp_path / "c", setup, model).close()
+    weights.write_bytes(b"newer")
+    with pytest.raises(UsageError, match="have changed since it was begun"):
+        claimed(tmp_path / "c", setup, model)
 
 
 @pytest.mark.parametrize("seeds", [(), (1, 1)])
