@@ -16,7 +16,7 @@ def test_seeds_stand_between_commas_or_spaces(text: str, seeds: list[int]) -> No
     assert numbers(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", ",", "-1", "1.5", "one", str(2**31)])
+@pytest.mark.parametrize("text", ["", ",", "-1", "1.5", "one", str(2**31), "9" * 5000])
 def test_what_is_no_seed_is_wrong_use(text: str) -> None:
     with pytest.raises(UsageError, match="whole numbers between commas"):
         numbers(text)

@@ -49,6 +49,7 @@ def test_proposals_are_listed_accepted_and_dismissed_by_their_ids(folder: Path) 
     assert shown.splitlines()[-1] == "3 of 3 proposals (1 boundary, 1 query_rewrite, 1 drop)"
     assert "the edge\\x1b[2J" in shown  # what a model writes does not steer the terminal
     assert listed(folder, "--reason", "drop") == [drop]
+    assert run("proposals", "list", "--limit", "9" * 20, "-w", str(folder)).code == 2
     done = run("proposals", "dismiss", edge, "-w", str(folder))
     assert (done.code, done.out.split(":")[0]) == (0, f"{edge} dismissed")
     done = run("proposals", "accept", drop, leak, "no such", "-w", str(folder), "--json")

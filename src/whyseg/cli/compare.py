@@ -74,8 +74,8 @@ def numbers(text: str) -> list[int]:
     from whyseg.schemas.errors import UsageError
 
     words = text.replace(",", " ").split()
-    if not words or not all(word.isdecimal() and int(word) < 2**31 for word in words):
-        raise UsageError(f"--seeds are whole numbers between commas, such as 0,1,2, got {text!r}")
+    if not words or not all(word.isdecimal() and len(word) <= 10 and int(word) < 2**31 for word in words):
+        raise UsageError(f"--seeds are whole numbers between commas, such as 0,1,2, got {text[:100]!r}")
     return [int(word) for word in words]
 
 

@@ -24,6 +24,7 @@ StateOption = Annotated[
 ]
 ReasonOption = Annotated[RevisionReason | None, typer.Option(help="Only those of one reason.", show_default=False)]
 SIDE = 1600  # pixels: how wide a drawn proposal is at most
+MOST = 10**6  # proposals in one list
 
 
 @app.callback()
@@ -35,7 +36,7 @@ def _group() -> None:
 def list_proposals(
     state: StateOption = "open",
     reason: ReasonOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="So many at most.")] = 50,
     workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
