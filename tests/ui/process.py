@@ -1,9 +1,11 @@
 """A real server in a process of its own."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,11 +16,12 @@ import httpx
 class ServerProcess:
     """``whyseg serve`` on a workspace; a context manager. ``url`` is the address that it printed."""
 
-    def __init__(self, workspace: Path, *arguments: str) -> None:
+    def __init__(self, workspace: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         command = ["serve", "--workspace", str(workspace), "--port", "0", "--segmenter", "grabcut", *arguments]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "whyseg", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            [sys.executable, "-m", "whyseg", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **(env or {})},
+        )  # fmt: skip
         assert self.process.stdout
         self.said = self.process.stdout.readline()
         found = re.search(r"http://\S+", self.said)
