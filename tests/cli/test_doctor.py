@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.builders import filled_workspace
-from tests.cli.test_workspace import run
+from whyseg.cli import app
 
 
 @pytest.fixture
@@ -18,10 +19,13 @@ def bare(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_problem_is_told_as_data_and_the_exit_code_is_1(tmp_path: Path, bare: Path) -> None:
-    lost = run("doctor", "-w", str(tmp_path / "no"), "--json", cwd=bare)
+def test_a_problem_is_told_as_data_and_the_exit_code_is_1(
+    tmp_path: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bare)
+    lost = CliRunner().invoke(app, ["doctor", "-w", str(tmp_path / "no"), "--json"])
     told = json.loads(lost.stdout)
-    assert (lost.returncode, lost.stderr) == (1, "")
+    assert (lost.exit_code, lost.stderr) == (1, "")
     assert told["counts"]["problem"] >= 1
     assert told["findings"][-1] == {
         "level": "problem",

@@ -1,4 +1,3 @@
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from tests.released import add_sample
 from tests.training import tiny_run
 from tests.ui.process import ServerProcess
 from tests.ui.team import PASSWORD, add_people
-from whyseg.cli import app
+from whyseg.cli import app, main
 from whyseg.client import Client
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import UsageError
@@ -41,16 +40,25 @@ from whyseg.ui.serving import listen
         (["--port", "TAKEN"], "--port 0 takes a free one"),
     ],
 )
-def test_what_cannot_be_served_exits_2_with_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_served_exits_2_with_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
     Workspace.create(tmp_path / "team").close()
+    monkeypatch.chdir(tmp_path)
     with listen("127.0.0.1", 0) as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
         options = ["--workspace", "team", "--port", "0", *(port if one == "TAKEN" else one for one in arguments)]
-        command = [sys.executable, "-m", "whyseg", "serve", *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+        monkeypatch.setattr(sys, "argv", ["whyseg", "serve", *options])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    (line,) = told.err.splitlines()
     assert line.startswith("whyseg: ")
     assert said in line
 

@@ -1,5 +1,6 @@
 """Whatever is sent to whichever route, the answer is never the server's own failure."""
 
+import base64
 import copy
 import json
 import re
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import block
+from tests.pictures import encoded, pixels
 from tests.ui.support import complete
 from whyseg.schemas import Mask
 
@@ -50,6 +52,7 @@ def bodies(shown: Any) -> dict[str, Any]:
     }
     image = shown["image"]["id"]
     click = {"client": "tab", "seq": 1, "image_id": image, "points": [[5, 6, 1], [7, 8, 0]], "box": [1, 1, 9, 9]}
+    vote = {"no_object": 0.5, "iou": 0.5, "votes": 0.25, "mode": "consensus", "pixels": False}
     return {
         "/api/v1/samples": {"image_id": image},
         "/api/v1/samples/{sample_id}": {"edit": "e", "parent": shown["revision"], "sample": sample},
@@ -77,6 +80,10 @@ def bodies(shown: Any) -> dict[str, Any]:
         "/api/v1/gold/hand-out": {"sample_ids": [shown["sample"]["id"]], "users": ["ann"]},
         "/api/v1/findings/{finding_id}/set-aside": {"reason": "it is meant so"},
         "/api/v1/targets": {"reasoning_type": "commonsense", "depth": 1, "target": 5},
+        "/api/v1/ask": {"image_id": image, "query": "what holds tea?", "k": 3, "temperature": 0.5, "settings": vote},
+        "/api/v1/ask/pictures": {"name": "cup.png", "data": base64.b64encode(encoded(pixels(30, 40))).decode()},
+        "/api/v1/ask/{ask_id}/vote": {"settings": vote},
+        "/api/v1/ask/{ask_id}/sample": {"settings": vote},
         "/api/v1/outline": {"mask": Mask.empty((30, 40)).plain(), "tolerance": 1.0},
     }
 
@@ -122,27 +129,29 @@ def test_every_route_that_takes_a_body_has_one_here(app: FastAPI, shown: Any) ->
     assert taking == set(bodies(shown))
 
 
-def test_odd_values_anywhere_in_a_body_are_refused_or_accepted(app: FastAPI, client: TestClient, shown: Any) -> None:
-    valid = bodies(shown)
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])  # of 29 values 4 or 5 a place, or all
+def test_odd_values_anywhere_in_a_body_are_refused_or_accepted(
+    app: FastAPI, client: TestClient, shown: Any, step: int
+) -> None:
+    valid, turn = bodies(shown), 0
     for method, path in operations(app):
         if path not in valid or method == "GET":
             continue
         for trail in places(valid[path]):
-            for value in ODD:
+            turn += 1
+            for value in ODD[turn % step :: step]:
                 body = json.dumps(changed(valid[path], trail, value)).encode()
                 answer = send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), body)
                 judge(answer, method, path, trail, value)
 
 
-@pytest.mark.parametrize("raw", RAW, ids=[str(body[:12]) for body in RAW])
-def test_a_body_that_is_no_json_or_too_much_of_it_is_refused(
-    app: FastAPI, client: TestClient, shown: Any, raw: bytes
-) -> None:
+def test_a_body_that_is_no_json_or_too_much_of_it_is_refused(app: FastAPI, client: TestClient, shown: Any) -> None:
     for method, path in operations(app):
         if "requestBody" in app.openapi()["paths"][path][method.lower()]:
-            answer = send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), raw)
-            judge(answer, method, path)
-            assert answer.status_code >= 400
+            for raw in RAW:
+                answer = send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), raw)
+                judge(answer, method, path, raw[:12])
+                assert answer.status_code >= 400, (method, path, raw[:12])
 
 
 def test_odd_ids_are_not_found(app: FastAPI, client: TestClient, shown: Any) -> None:
@@ -156,11 +165,14 @@ def test_odd_ids_are_not_found(app: FastAPI, client: TestClient, shown: Any) -> 
             assert answer.status_code in (404, 422), (method, where)
 
 
-def test_odd_questions_are_refused(app: FastAPI, client: TestClient, shown: Any) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_odd_questions_are_refused(app: FastAPI, client: TestClient, shown: Any, step: int) -> None:
+    turn = 0
     for path, item in app.openapi()["paths"].items():
         for parameter in item.get("get", {}).get("parameters", []):
             if parameter["in"] == "query":
-                for odd in ODD:
+                turn += 1
+                for odd in ODD[turn % step :: step]:
                     text = str(odd).encode("utf-8", "surrogatepass")
                     where = path.replace("{image_id}", shown["image"]["id"])
                     judge(client.get(where, params={parameter["name"]: text}), path, parameter["name"], odd)
@@ -172,12 +184,23 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_any_json_anywhere_is_answered(app: FastAPI, client: TestClient, shown: Any, data: st.DataObject) -> None:
+def check_any_json(app: FastAPI, client: TestClient, shown: Any, data: st.DataObject) -> None:
     valid = bodies(shown)
     path = data.draw(st.sampled_from(sorted(valid)))
     trail = data.draw(st.sampled_from(list(places(valid[path]))))
     body = json.dumps(changed(valid[path], trail, data.draw(json_values))).encode()
     method = next(m for m, p in operations(app) if p == path and m != "GET")
     judge(send(client, method, path.replace("{sample_id}", shown["sample"]["id"]), body), method, path, body)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_json_anywhere_is_answered(app: FastAPI, client: TestClient, shown: Any, data: st.DataObject) -> None:
+    check_any_json(app, client, shown, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_much_json_anywhere_is_answered(app: FastAPI, client: TestClient, shown: Any, data: st.DataObject) -> None:
+    check_any_json(app, client, shown, data)
