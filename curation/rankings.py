@@ -30,9 +30,8 @@ def rank(session: Session, sample_ids: Sequence[str]) -> None:
     """Write the ranks of some samples as their signals and proposals say; what the session holds goes out first."""
     session.flush()
     for start in range(0, len(sample_ids), _TOGETHER):
-        some = sample_ids[start : start + _TOGETHER]
-        for key, ranks in derived(session, some).items():
-            session.execute(update(SampleRow).where(SampleRow.id == key).values(**ranks))
+        found = derived(session, sample_ids[start : start + _TOGETHER])
+        session.execute(update(SampleRow), [{"id": key, **ranks} for key, ranks in found.items()])
 
 
 def unranked() -> Ranks:
