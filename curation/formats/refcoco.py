@@ -125,7 +125,9 @@ def _refs(intake: Intake, asked: Wanted) -> list[Ref]:
         if asked.split in (None, ref.split):
             found.append(ref)
     if not found and not intake.refused:
-        known = printable(", ".join(splits)[:200]) or "no refs"
+        if not splits:
+            raise UsageError(f"{asked.pickle.name} holds no refs")
+        known = printable(", ".join(splits)[:200])
         raise UsageError(f"{asked.pickle.name} has no split {asked.split}; it has {known}")
     return found
 

@@ -127,6 +127,8 @@ def test_without_its_pictures_or_annotations_nothing_is_taken(workspace: Workspa
         import_refcoco(workspace, source, author="ann")
     with pytest.raises(UsageError, match="is no pickle of refs"):
         import_refcoco(workspace, tmp_path / "in", author="ann")
+    with pytest.raises(UsageError, match=r"refs\(unc\)\.p holds no refs"):
+        import_refcoco(workspace, folder(tmp_path / "none"), author="ann")
 
 
 class Hostile:
