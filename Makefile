@@ -16,7 +16,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-r
 # What runs a second time with the records of its workspaces on PostgreSQL.
 ON_POSTGRES := $(filter-out tests/curation/test_clicks.py,$(wildcard tests/curation/test_*.py)) tests/ui
 
-.PHONY: help setup demo test test-slow lint fix bench gpu clean
+.PHONY: help setup demo test test-slow chaos lint fix bench pictures gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test-slow: setup ## what needs longer: kills, many processes, PostgreSQL, a clea
 	$(PYTEST) -m "slow and not gpu" --timeout 1200
 	$(PYTEST) -m "not slow and not gpu" --postgres $(ON_POSTGRES)
 
+chaos: setup ## real faults on real processes, some 12 minutes; what was lost, into docs/reliability.md
+	$(BIN)/python -m tests.chaos
+
 lint: setup ## format, ruff, mypy --strict over at least $(MYPY_FILES) files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -53,6 +56,9 @@ fix: setup ## format, and repair what ruff can
 
 bench: setup ## every measurement side by side with its baseline, into benchmarks/results and docs/performance.md
 	$(BIN)/python -m benchmarks.all
+
+pictures: setup ## make the pictures of the documents anew, by walking through the story and the tutorial
+	WHYSEG_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/e2e/test_story.py tests/e2e/test_tutorial.py
 
 gpu: setup ## on a machine with a GPU: the world's comparison, and what a step of each preset costs at real size
 	rm -rf build/world_gpu
