@@ -20,7 +20,7 @@ from whyseg.curation.signals import SignalStore, settle_model_findings
 from whyseg.curation.sources import Refusal
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Mask, Record, Revision, ScoreRun, Signals, Split, content_hash
-from whyseg.schemas.errors import InvalidRecord, RefusedInput, SizeMismatch, UsageError
+from whyseg.schemas.errors import InvalidRecord, ModelUnavailable, RefusedInput, SizeMismatch, UsageError
 from whyseg.training.candidates import CandidateFile, Candidates
 from whyseg.training.diagnosis import THRESHOLDS, Diagnosis, Thresholds, diagnose, surest
 from whyseg.training.evaluate import unscorable
@@ -31,6 +31,7 @@ from whyseg.training.predictions import Journal
 from whyseg.training.signals import reprompt, signals_of
 
 FOLDER, RUN = "score", "score.json"
+GONE = 8  # questions one after another to which nothing comes back: nobody is there, and each waits for long
 _TOGETHER = 200  # samples whose signals are read at once
 
 
@@ -89,14 +90,17 @@ class Live:
         write_atomically(self._folder / RUN, json.dumps(self.facts(), ensure_ascii=False, indent=2).encode() + b"\n")
         self._kept: Mapping[str, Candidates] = CandidateFile(self._folder / CANDIDATES)
         self._asked: dict[str, Candidates] = {}  # of the last picture: other samples may ask the same of it
-        self._image = ""
+        self._image, self._missed = "", 0
 
     def facts(self) -> dict[str, Any]:
         """Return what the answers depend on; a local policy's files too, for a folder may be trained into again."""
         return {**self.predictor.facts(), "files": files_of(self.predictor.policy.name)}
 
     def answers(self, item: Item) -> Candidates | None:
-        """Return the answers to an item's question, asked now unless they are kept; None when nothing came back."""
+        """Return the answers to an item's question, asked now unless they are kept; None when nothing came back.
+
+        Raises ``ModelUnavailable`` when that happens `GONE` times on end.
+        """
         text = item.sample.query.text if item.sample.query else ""
         key = content_hash([item.image.id, text]).removeprefix("sha256:")[:24]
         if item.image.id != self._image:
@@ -105,6 +109,10 @@ class Live:
         if found is None:
             (new,) = self.predictor.answer([item])
             found = new.model_copy(update={"sample_id": key})
+            self._missed = 0 if any(found.texts) else self._missed + 1
+            if self._missed == GONE:
+                name = self.predictor.policy.name
+                raise ModelUnavailable(f"nothing came back from {name} to {GONE} questions on end: does it still run?")
             if any(found.texts):
                 self._journal.add(found.line())
         self._asked[key] = found
@@ -175,7 +183,7 @@ def score(
     """Score the revisions, then write down what is found; what the run has signals of already is not scored again.
 
     ``progress`` gets how many are done, of how many. Raises ``ModelFailed`` and ``EndpointDenied`` as policy and
-    segmenter do, ``CorruptStore`` for a picture that is missing.
+    segmenter do, ``ModelUnavailable`` as `Live` does, ``CorruptStore`` for a picture that is missing.
     """
     store = SignalStore(workspace.store)
     store.add_run(run)

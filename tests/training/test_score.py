@@ -12,7 +12,8 @@ from whyseg.curation.proposals import Proposals
 from whyseg.curation.signals import MODEL_FINDINGS, SignalStore
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Mask, RevisionReason
-from whyseg.schemas.errors import NotFound, UsageError
+from whyseg.schemas.errors import ModelUnavailable, NotFound, UsageError
+from whyseg.training import score as score_module
 from whyseg.training.candidates import Candidates
 from whyseg.training.mask_reward import Masks
 from whyseg.training.predict import CANDIDATES, Predictor, Sampling
@@ -138,6 +139,18 @@ def test_an_answer_that_did_not_come_is_asked_for_by_the_next_run(workspace: Wor
     report = live(workspace, always(""))
     assert (report.scored, report.unanswered) == (0, len(wanted(workspace, "v1")))
     assert live(workspace, always(AWAY)).scored == report.unanswered
+
+
+def test_a_policy_that_is_gone_ends_the_run_and_another_goes_on(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_module, "GONE", 2)
+    asked = iter([AWAY, "", "", AWAY])
+    with pytest.raises(ModelUnavailable, match="scripted to 2 questions on end"):
+        live(workspace, ScriptedPolicy(lambda query, number: next(asked) if number == 0 else ""))
+    assert next(asked) == AWAY  # the fourth was not asked
+    report = live(workspace, always(AWAY))
+    assert (report.known, report.scored) == (1, len(wanted(workspace, "v1")) - 1)
 
 
 def test_stored_candidates_are_scored_without_asking(workspace: Workspace, tmp_path: Path) -> None:
