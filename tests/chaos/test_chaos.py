@@ -1,4 +1,4 @@
-"""The cheapest faults in their shortest form, and the table of docs/reliability.md; ``make chaos`` tries all at length."""
+"""The cheapest faults in their shortest form, and the table of docs/reliability.md; ``make chaos`` tries all."""
 
 import json
 from pathlib import Path
