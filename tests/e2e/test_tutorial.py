@@ -77,7 +77,6 @@ def decide(desk: Desk) -> None:
     page.get_by_role("tab", name="Review").click()
     desk.wait("window.review = window.page.reviewing()", BUSY)
     page.get_by_label("State").select_option("proposed")
-    page.get_by_label("Order").select_option("proposed")
     for key, told in (("a", "Changed as proposed"), ("d", "Dismissed")):
         desk.wait("review.found && review.proposal && !review.compare.drawing", BUSY)
         if key == "a":
