@@ -74,10 +74,10 @@ def test_a_dropped_file_is_asked_about_and_not_kept(make_desk: Callable[[], Desk
     desk.load()
     page, wrong = desk.page, watch(desk.page)
     before = desk.api.get("/samples").json()["total"]
-    (tmp_path / "<b>new</b>.png").write_bytes(encoded(pixels(30, 44, seed=6)))
+    (tmp_path / "<b>new.png").write_bytes(encoded(pixels(30, 44, seed=6)))
     page.get_by_role("tab", name="Models").click()
-    page.locator(".ws-models input[type=file]").set_input_files(tmp_path / "<b>new</b>.png")
-    expect(page.locator(".ws-models header .ws-file")).to_have_text("<b>new</b>.png")
+    page.locator(".ws-models input[type=file]").set_input_files(tmp_path / "<b>new.png")
+    expect(page.locator(".ws-models header .ws-file")).to_have_text("<b>new.png")
     ask(page, "what holds tea?")
     expect(page.get_by_role("button", name="Take as a new sample")).to_be_disabled()
     (tmp_path / "text.png").write_text("no picture")
