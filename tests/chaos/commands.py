@@ -212,7 +212,7 @@ def restorer(lab: Lab) -> Outcome:
         for place in places:
             try:
                 wrong += _look(place)[1]
-                releases |= set(run("release", "list", "--workspace", place).out.split())
+                releases |= {word.rstrip(":") for word in run("release", "list", "--workspace", place).out.split()}
             except NotAWorkspace:
                 apart += place == path
         lost += [f"release {name}" for name in ("v1", "later") if name not in releases]
