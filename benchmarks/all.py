@@ -64,6 +64,7 @@ ELSEWHERE = {
     "world_cpu": "trains three policies, an hour: docs/log.md",
     "warm_up": "trains policies, twenty minutes: docs/log.md",
     "fix_and_retrain": "trains many policies, hours: docs/log.md",
+    "voting_world": "asks what votes add, not how fast: docs/log.md",
     "planted": "asks what rules find, not how fast: docs/log.md",
     "reward_floor": "asks what rewards pay, not how fast: docs/log.md",
     "click_apps": "the server of click_latency",
