@@ -1,6 +1,6 @@
 """The whole circle on drawn scenes: annotate, review, release, train, vote, score, fix, release again, compare, export.
 
-    python examples/05_full_loop.py FOLDER [--samples 240] [--errors 0.2] [--updates 20] [--steps 100] [--policy MODEL]
+    python examples/05_full_loop.py FOLDER [--samples 240] [--errors 0.2] [--updates 20] [--steps 100]
 
 Some of the scenes' annotations are wrong, and the truth of these is known: it stands in for a curator who looks at what
 a policy's answers speak against. A quarter of an hour on a quiet core, most of it training; nothing is downloaded.
@@ -93,8 +93,8 @@ def corrected(sample: Sample, truth: dict[str, Any]) -> Sample:
     return sample.model_copy(update=changes)
 
 
-def main() -> None:
-    """Go round once."""
+def options() -> argparse.Namespace:
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="a new folder")
     parser.add_argument("--samples", type=int, default=240)
@@ -103,10 +103,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100, help="of each training that is compared")
     parser.add_argument("--answers", type=int, default=8, help="to each question")
     parser.add_argument("--held-out", type=int, default=200, help="questions to compare on")
-    parser.add_argument("--policy", help="what everything starts from, instead of a policy that is made")
+    parser.add_argument("--policy", default="tiny-world", help="what everything starts from: the packaged policy")
     parser.add_argument("--preset", default="world_cpu")
-    given = parser.parse_args()
-    folder, start = given.folder, ["--policy", given.policy] if given.policy else []
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Go round once."""
+    given = options()
+    folder, preset, start = given.folder, ("--preset", given.preset), ("--policy", given.policy)
     work, run, answers = folder / "workspace", folder / "run", folder / "answers"
 
     # Data: scenes whose questions and masks somebody has annotated, not always rightly; others to compare on.
@@ -140,15 +145,11 @@ def main() -> None:
     changed = whyseg("release", "diff", "v1", "v2", "-w", work)["changed"]
 
     # What is learnt from either, beginning as the first training did, and the second one for everybody.
-    begun = given.policy or run / "start"
-    alike = "--preset", given.preset, "--recipe", "sft", "--updates", given.steps, "--policy", begun
-    compared = whyseg(
-        "compare", "v1", "v2", "--on", folder / "held-out", "-w", work, "--out", folder / "compared", *alike
-    )
+    alike = *preset, "--recipe", "sft", "--updates", given.steps, *start
+    on = "--on", folder / "held-out", "-w", work, "--out", folder / "compared"
+    compared = whyseg("compare", "v1", "v2", *on, *alike)
     whyseg("export", "hf", "v2", folder / "v2", "-w", work)
 
-    low, high = compared["together"]["intervals"]["giou"]
-    trial = compared["trials"][0]
     rows = {
         "planted mistakes": f"{sum(planted.values())} of {given.samples}: {planted}",
         "reviewed and accepted": reviewed,
@@ -158,12 +159,21 @@ def main() -> None:
         "found": scored["findings"],
         "fixed": fixed,
         "release v2": f"{second['samples']} samples, {second['hash'][:19]}, {len(changed)} changed",
-        "learnt from v1, gIoU": f"{trial['first']['giou']:.3f}",
-        "learnt from v2, gIoU": f"{trial['second']['giou']:.3f}",
-        "difference": f"{compared['together']['giou']:+.3f} [{low:+.3f}, {high:+.3f}], {compared['conclusion']}",
+        **learnt(compared),
         "exported": folder / "v2",
     }
     print(*(f"{name:<24}{value}" for name, value in rows.items()), sep="\n")
+
+
+def learnt(compared: dict[str, Any]) -> dict[str, str]:
+    """Return what a comparison says, in words."""
+    trial, together = compared["trials"][0], compared["together"]
+    low, high = together["intervals"]["giou"]
+    return {
+        "learnt from v1, gIoU": f"{trial['first']['giou']:.3f}",
+        "learnt from v2, gIoU": f"{trial['second']['giou']:.3f}",
+        "difference": f"{together['giou']:+.3f} [{low:+.3f}, {high:+.3f}], {compared['conclusion']}",
+    }
 
 
 if __name__ == "__main__":
