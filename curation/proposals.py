@@ -163,7 +163,8 @@ class Proposals:
         """Change the sample as proposed, all of it or nothing, and return how it stands then.
 
         An accepted sample is reopened for it. The changed one is handed in when it is complete, and a draft otherwise;
-        a dropped one is rejected, with a comment. The model's findings about it are gone. Accepted again, by whomever,
+        a dropped one is rejected, with a comment, and what else is proposed for it is dismissed. The model's findings
+        about it are gone. Accepted again, by whomever,
         it returns what was made the first time. Raises ``NotFound``, ``StaleParent`` when the sample was revised since,
         ``IllegalTransition`` when it was dismissed, or the sample is a blind answer.
         """
@@ -187,6 +188,9 @@ class Proposals:
             made_id = made.revision.id if made.revision.id != head.id else None
             settle_findings(session, [], MODEL_FINDINGS, at, samples=[row.sample_id])
             _decide(session, row, Decision(accepted=True, by=author, at=at, revision_id=made_id))
+            if dropped:
+                for other in _open_beside(session, row):
+                    _decide(session, other, Decision(accepted=False, by=author, at=at))
             return made
 
     def dismiss(self, proposal_id: str, *, author: str) -> Proposal:
@@ -308,6 +312,12 @@ def _drop(session: Session, at: datetime, sample: SampleRow, head: Revision, pro
         created_at=at,
     )
     return transitions.decide(session, at, sample, head, review)
+
+
+def _open_beside(session: Session, row: ProposalRow) -> list[ProposalRow]:
+    """Return the proposals for the same revision that nobody has decided on."""
+    same = ProposalRow.sample_id == row.sample_id, ProposalRow.revision_id == row.revision_id
+    return list(session.scalars(select(ProposalRow).where(*same, ProposalRow.decision.is_(None))))
 
 
 def _decide(session: Session, row: ProposalRow, decision: Decision) -> None:

@@ -12,13 +12,11 @@ from whyseg.curation.queries import SampleFilter
 from whyseg.schemas import Query
 
 
-@pytest.mark.parametrize(("people", "seconds", "saves"), [(3, 4, 1), pytest.param(6, 8, 7, marks=pytest.mark.slow)])
-def test_nothing_is_lost_claimed_twice_or_answered_with_an_error(
-    tmp_path: Path, people: int, seconds: int, saves: int
-) -> None:
-    found = measure(tmp_path, "", people=people, seconds=seconds, pace=0.3, beat=0.5)
+@pytest.mark.slow
+def test_nothing_is_lost_claimed_twice_or_answered_with_an_error(tmp_path: Path) -> None:
+    found = measure(tmp_path, "", people=6, seconds=8, pace=0.3, beat=0.5)
     assert (found["errors"], found["double_claims"], found["lost"]) == (0, 0, 0), found
-    assert found["done"]["saves"] >= saves, found
+    assert found["done"]["saves"] >= 7, found
     assert found["ms"]["heartbeat"]["n"] > 0, found
 
 

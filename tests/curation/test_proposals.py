@@ -169,6 +169,16 @@ def test_a_dropped_sample_is_rejected_with_a_comment_whatever_its_state(store: S
         assert history(store.database, head.sample.id)[1].comments == review.comments
 
 
+def test_what_else_is_proposed_for_a_dropped_sample_is_dismissed(store: Store, head: Head) -> None:
+    proposals = Proposals(store)
+    proposals.add([drop(head), boundary(head), rewrite(head, "what holds it?")])
+    proposals.accept(drop(head).id, author="cur")
+    assert {one.reason.value: one.state for one in proposals.of(head.sample.id)} == {
+        "drop": "accepted", "boundary": "dismissed", "query_rewrite": "dismissed",
+    }  # fmt: skip
+    assert proposals.page().total == 0
+
+
 def test_a_sample_that_lacks_something_stays_a_draft(store: Store) -> None:
     bare = store.add_sample(sample(1, query="what holds it?", instances=[instance(1, block(1, 1, 2, 3))]), author="ann")
     proposals = Proposals(store)

@@ -43,7 +43,7 @@ def test_the_rows_for_training_become_lessons_with_the_answers_that_the_masks_gi
     monkeypatch.setattr(warm_up, "warm_up", learning)
     Sft(PRESET, updates=7).train(DATA, "bare", 5, tmp_path / "runs" / "first-5", quiet)
     ((policy, lessons, settings),) = learning.calls
-    assert (policy, settings) == ("bare", {"steps": 7, "seed": 5})
+    assert (policy, settings) == ("bare", {"steps": 7, "seed": 5, "rate": warm_up.RATE})
     assert len(lessons) == 3  # the third is of the test
     # Pixels 0 … 3 of 10 on a canvas of 112: 4 × 11.2 is 44.8, half a pixel in 1 is 56 of 112.
     assert '"bbox_2d":[0,0,45,112]' in lessons[0].answer
@@ -51,6 +51,15 @@ def test_the_rows_for_training_become_lessons_with_the_answers_that_the_masks_gi
     found = card_of(tmp_path / "runs" / "first-5")
     assert found is not None
     assert found[1].preset == PRESET
+
+
+def test_a_policy_that_speaks_already_is_taught_at_a_fifth_of_the_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learning = Learning()
+    monkeypatch.setattr(warm_up, "warm_up", learning)
+    Sft(PRESET, policy="warm", updates=7).train(DATA, "warm", 5, tmp_path / "runs" / "first-5", quiet)
+    assert learning.calls[0][2]["rate"] == pytest.approx(0.002)  # of 0.01
 
 
 def test_what_is_learnt_is_not_learnt_again_and_what_was_cut_off_leaves_nothing_behind(

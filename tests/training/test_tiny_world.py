@@ -60,10 +60,14 @@ def few_questions(out: Path, scorer: type[Scorer]) -> list[float]:
     return [json.loads(line)["rollouts/iou"] for line in (out / "run" / "curves.jsonl").read_text().splitlines()]
 
 
-def test_rewards_raise_the_answers_that_they_are_for_and_rewards_that_mean_nothing_do_not(tmp_path: Path) -> None:
-    meant, dealt = few_questions(tmp_path / "meant", Scorer), few_questions(tmp_path / "dealt", Dealt)
-    assert meant[0] == dealt[0]  # the same answers, before anything was learnt
+def test_rewards_raise_the_answers_that_they_are_for(tmp_path: Path) -> None:
+    meant = few_questions(tmp_path, Scorer)
     assert np.mean(meant[-2:]) > meant[0] + 0.1, meant
+
+
+@pytest.mark.slow
+def test_rewards_that_mean_nothing_raise_nothing(tmp_path: Path) -> None:
+    dealt = few_questions(tmp_path, Dealt)
     assert np.mean(dealt[-2:]) < dealt[0] + 0.05, dealt
 
 
