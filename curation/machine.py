@@ -2,7 +2,12 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
+
+# Models are loaded one after the other: transformers imports its parts when they are first asked for, and comes to
+# grief where two threads ask at once.
+LOADING = threading.Lock()
 
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA's driver, WSL's, AMD's
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from whyseg.curation.asking import AskedAnswer, Asker, Settings, Vote
 from whyseg.curation.images import RgbArray
+from whyseg.curation.machine import LOADING
 from whyseg.schemas import Record
 from whyseg.schemas.errors import Busy, IllegalTransition, ModelUnavailable, NotFound, WhysegError
 
@@ -81,11 +82,18 @@ class _Job:
 class Asking:
     """Has a policy answer people's questions; any thread may ask. ``load`` brings the policy, None: there is none.
 
-    What ``load`` is told while it works is its state, for `describe`; ``loaded`` hears the last sentence.
+    What ``load`` is told while it works is its state, for `describe`; ``loaded`` hears the last sentence. ``after``
+    returns when the policy's turn to be loaded has come, so that whoever annotates does not wait for it.
     """
 
-    def __init__(self, load: Load | None = None, loaded: Told = lambda text: None) -> None:
-        self._load, self._loaded = load, loaded
+    def __init__(
+        self,
+        load: Load | None = None,
+        loaded: Told = lambda text: None,
+        *,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._load, self._loaded, self._after = load, loaded, after
         self._lock = threading.RLock()
         self._jobs: OrderedDict[str, _Job] = OrderedDict()
         self._asker: Asker | None = None
@@ -196,7 +204,9 @@ class Asking:
     def _bring(self, load: Load) -> None:
         asker, reason = None, f"the policy cannot be loaded: {_UNFORESEEN}"
         try:
-            asker = load(self._tell)
+            self._after()  # outside the lock, which whoever is waited for needs
+            with LOADING:
+                asker = load(self._tell)
             reason = self.reason
         except WhysegError as error:
             reason = str(error)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from whyseg.curation.machine import LOADING
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray, Segmenter
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import ModelFailed, ModelUnavailable, WhysegError
@@ -38,6 +39,10 @@ class LateSegmenter:
     def close(self) -> None:
         """Let nobody wait any longer: who does gets ``ModelUnavailable``, and so does whoever asks later."""
         self._settle(ModelUnavailable("the server is being stopped"))
+
+    def wait(self) -> None:
+        """Return when the segmenter is there, or is known not to come; does not make it begin."""
+        self._found.exception()
 
     def describe(self) -> dict[str, str]:
         """Return ``name``, ``model`` and ``reason``."""
@@ -81,7 +86,8 @@ class LateSegmenter:
 
     def _run(self) -> None:
         try:
-            segmenter, self.reason = self._load(self._tell)
+            with LOADING:
+                segmenter, self.reason = self._load(self._tell)
             self._settle(segmenter)
         except WhysegError as error:
             self.reason = str(error)

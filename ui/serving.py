@@ -61,7 +61,7 @@ def serve(
     require_known(segmenter, model)
     late = LateSegmenter(lambda told: choose(segmenter, model=model, told=told), told)
     clicks = ClickService(late, Pictures(workspace).pixels)
-    asking = Asking(policy, told)
+    asking = Asking(policy, told, after=late.wait)
     with listen(host, port) as listener:
         app = build_server(
             workspace, clicks, user=user, team=logins, hosts=allowed, describe=late.describe, drafter=drafter,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from whyseg.curation.drafting.base import Drafter, RgbArray
+from whyseg.curation.machine import LOADING
 from whyseg.schemas import Drafted, DraftProblem, ReasoningType, Scene
 from whyseg.schemas.errors import DrafterError, DrafterUnavailable
 
@@ -54,7 +55,8 @@ class LateDrafter:
     def _run(self) -> None:
         failed: DrafterError = DrafterUnavailable(f"{self.model} cannot be loaded; the server's log says why")
         try:
-            self._found = self._load()
+            with LOADING:
+                self._found = self._load()
         except DrafterError as error:
             failed = error
         finally:  # whatever else a library raises is in the log, and nobody waits

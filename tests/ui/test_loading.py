@@ -1,9 +1,11 @@
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from tests.fakes import FakeSegmenter
+from whyseg.curation.drafting.late import LateDrafter
 from whyseg.curation.segmenters.base import Segmenter
 from whyseg.schemas import Point, Prompt
 from whyseg.schemas.errors import ModelFailed, ModelUnavailable
@@ -73,3 +75,23 @@ def test_nobody_waits_for_a_model_when_the_server_stops() -> None:
         pass
     with pytest.raises(ModelUnavailable):
         late.embed(PICTURE)
+
+
+def test_models_are_loaded_one_after_the_other() -> None:
+    at_once, most = [0], [0]
+
+    def load(told: Told) -> tuple[Segmenter, str]:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        time.sleep(0.05)
+        at_once[0] -= 1
+        return FakeSegmenter(), ""
+
+    drafter = LateDrafter("m", lambda: load(str)[0])  # type: ignore[arg-type, return-value]
+    models = [LateSegmenter(load) for _ in range(3)]
+    drafter.start()
+    for late in models:
+        late.start()
+    for late in models:
+        late.wait()
+    assert most == [1]
