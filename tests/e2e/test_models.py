@@ -55,7 +55,7 @@ def test_a_question_is_asked_voted_on_and_taken(make_desk: Callable[[], Desk], s
     expect(page.locator(".ws-ballots li .ws-count")).to_have_text("6")
     page.screenshot(path=tmp_path / "models.png")
 
-    page.reload()  # what was answered is still there
+    desk.load()  # what was answered is still there
     page.get_by_role("tab", name="Models").click()
     expect(page.locator(".ws-answers > li")).to_have_count(8)
     expect(page.locator(".ws-ballots li")).to_have_count(2)
