@@ -80,7 +80,8 @@ def test_the_audit_log_is_filtered_and_leads_to_its_samples(
     tmp_path: Path,
 ) -> None:
     ann, cur = arrive("ann"), arrive("cur")
-    sample = ann.page.evaluate("desk.id")
+    sample = ann.new_sample(team.pictures["plain"])
+    ann.api.post(f"/samples/{sample}/lease").raise_for_status()
     head = save(ann, sample, disc(SIZE, 200, 200, 60), "who sits here?", "audit")
     body = {
         "revision": head["revision"],
