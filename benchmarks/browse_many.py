@@ -31,6 +31,7 @@ from whyseg.curation.store import Store
 from whyseg.curation.users import Users
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Finding, Image, Mask, Sample
+from whyseg.schemas.revision import State
 from whyseg.schemas.sample import ReasoningType
 from whyseg.schemas.user import Role
 
@@ -109,6 +110,7 @@ def spoil(store: Store, path: Path, keys: list[str]) -> None:
     with sqlite3.connect(path) as base:
         for n, state in enumerate(STATES):
             base.execute("UPDATE samples SET state = ? WHERE added % 11 % 4 = ?", (state, n))
+        base.execute("UPDATE samples SET no_target = 1 WHERE added % 9 = 0")
         base.execute("UPDATE samples SET updated_at = replace(updated_at, '2026', 2000 + added * 7919 % 26)")
         for run in range(1, 4):
             at = f"2026-01-0{run}T00:00:00.000000+00:00"
@@ -167,9 +169,21 @@ def measured(store: Store, path: Path, keys: list[str], times: int) -> list[Row]
     listed("assigned to somebody", SampleFilter(assigned="ann"), assigned)
     listed("a change is proposed", SampleFilter(proposed=True), "s.id IN (SELECT sample_id FROM proposals)")
     listed("nothing is proposed", SampleFilter(proposed=False), "s.id NOT IN (SELECT sample_id FROM proposals)")
+    listed("assigned to nobody", SampleFilter(assigned=""), "s.id NOT IN (SELECT sample_id FROM assignments)")
     for order in ORDERS:
         listed(f"by {order}", SampleFilter(), "1", order=order)
-    for what, text in (("common", "kite"), ("rare", f"number {count - 7}"), ("not ASCII", "größe"), ("absent", "zz")):
+        listed(f"by {order}, the last page", SampleFilter(), "1", order=order, offset=count - 50)
+    listed("a type, the last page", SampleFilter(reasoning_type=kind), "reasoning_type = ?", (kind.value,),
+           offset=count // len(TYPES) - 50)  # fmt: skip
+    listed("accepted, by unsolved", SampleFilter(state=State.ACCEPTED), "state = 'accepted'", order="unsolved")
+    listed("a common text, by updated", SampleFilter(text="kite"), "query LIKE '%kite%'", order="updated")
+    listed("a rare text, by updated", SampleFilter(text="number 777"), "query LIKE '%number 777%'", order="updated")
+    texts = (
+        ("common", "kite"), ("rare", f"number {count - 7}"), ("not ASCII", "größe"), ("file name", "img_00003"),
+        ("absent", "zebra"), ("everywhere", "number"), ("two letters", "ki"),
+        ("two letters, absent", "zz"), ("a letter", "e"),
+    )  # fmt: skip
+    for what, text in texts:
         like = "(query LIKE ? OR i.file_name LIKE ?)"
         listed(f"text, {what}", SampleFilter(text=text), like, (f"%{text}%",) * 2)
     add("statistics", store.stats, "SELECT state, count(*) FROM samples GROUP BY state")

@@ -30,7 +30,7 @@ from sqlalchemy.sql.expression import column, table
 
 from whyseg.schemas.errors import CorruptStore, InvalidRecord, StoreUnavailable, UsageError
 
-HEAD = "0008"  # the newest migration
+HEAD = "0009"  # the newest migration
 BUSY_SECONDS = 30
 IDLE_SECONDS = (
     5.0  # after which a server's connection is tried before it is used; each time would cost a tenth of a save

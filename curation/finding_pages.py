@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
-from whyseg.curation.findings import finding_of, holds, selected
+from whyseg.curation.findings import finding_of, holds, selected, weigh
 from whyseg.curation.queries import seen
 from whyseg.curation.store import Store
 from whyseg.curation.tables import FindingRow, ImageRow, SampleRow, SetAsideRow
@@ -113,7 +113,7 @@ class Findings:
                 row = SetAsideRow(finding_id=finding_id, says=says, reason=word.reason, by=by, at=stamp(word.at))
                 session.add(row)
                 self._log(session, "set_aside", found, by, reason=word.reason)
-                session.flush()
+                weigh(session, [found.sample_id])
             return _one(session, finding_id, viewer)
 
     def bring_back(self, finding_id: str, *, by: str, viewer: Viewer | None = None) -> Listed:
@@ -123,7 +123,7 @@ class Findings:
             if found.set_aside is not None:
                 session.delete(session.get_one(SetAsideRow, (finding_id, found.says())))
                 self._log(session, "bring_back", found, by)
-                session.flush()
+                weigh(session, [found.sample_id])
             return _one(session, finding_id, viewer)
 
     def _log(self, session: Session, action: str, found: Finding, by: str, **detail: str) -> None:

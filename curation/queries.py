@@ -1,14 +1,15 @@
 """Questions about the samples: filters, pages, neighbours and counts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from whyseg.curation.ordering import Order as Order
 from whyseg.curation.ordering import is_proposed, sorted_by
+from whyseg.curation.searching import Found, holding
 from whyseg.curation.tables import AnswerRow, AssignmentRow, ImageRow, ReleaseRow, RevisionRow, SampleRow
 from whyseg.curation.visibility import Viewer, hidden, hidden_answers, open_originals
 from whyseg.schemas.errors import NotFound
@@ -93,17 +94,11 @@ def conditions(session: Session, wanted: SampleFilter) -> list[ColumnElement[boo
         if value is not None:
             found.append(getattr(SampleRow, name) == value)
     if wanted.text:
-        # SQLite's LIKE ignores the case of ASCII by itself, at a tenth of the price of comparing lower(…).
-        plain = wanted.text.isascii() and session.get_bind().dialect.name == "sqlite"
-        query, name = (
-            getattr(column, "contains" if plain else "icontains")(wanted.text, autoescape=True)
-            for column in (SampleRow.query, ImageRow.file_name)
-        )
-        found.append(query | SampleRow.image_id.in_(select(ImageRow.id).where(name)))
+        found.append(SampleRow.added.in_(holding(session, wanted.text)))
     if wanted.assigned:
         found.append(SampleRow.id.in_(select(AssignmentRow.sample_id).where(AssignmentRow.user == wanted.assigned)))
     elif wanted.assigned is not None:
-        found.append(SampleRow.id.not_in(select(AssignmentRow.sample_id)))
+        found.append(SampleRow.added.not_in(_numbers(select(AssignmentRow.sample_id))))
     if wanted.proposed is not None:
         found.append(is_proposed() if wanted.proposed else ~is_proposed())
     return found
@@ -111,18 +106,38 @@ def conditions(session: Session, wanted: SampleFilter) -> list[ColumnElement[boo
 
 def seen(viewer: Viewer | None) -> list[ColumnElement[bool]]:
     """Return as conditions that a viewer's lists hold a sample."""
-    return [SampleRow.id.not_in(ids) for ids in hidden(viewer)]
+    return _not_among(SampleRow.added, viewer)
+
+
+def _not_among(number: Any, viewer: Viewer | None) -> list[ColumnElement[bool]]:
+    return [number.not_in(_numbers(ids)) for ids in hidden(viewer)]
+
+
+def _numbers(ids: Any) -> Select[int]:
+    """Return the numbers of a few samples: what is compared with them need not read whole rows."""
+    other = aliased(SampleRow)
+    return select(other.added).where(other.id.in_(ids))
 
 
 def page(session: Session, wanted: SampleFilter, order: Order, offset: int, limit: int) -> Page:
     """Return a page of the samples that match, in an order of `ordering.sorted_by`."""
     where = conditions(session, wanted)
-    chosen = select(SampleRow.id).where(*where, *seen(wanted.viewer))
-    ids = list(session.scalars(sorted_by(chosen, order).offset(offset).limit(limit)))
-    found = select(SampleRow, ImageRow.file_name).join(ImageRow, ImageRow.id == SampleRow.image_id)
-    rows = {row.id: (row, name) for row, name in session.execute(found.where(SampleRow.id.in_(ids)))}
-    total = _count(session, *where) - _count_among(session, hidden(wanted.viewer), *where)
-    return Page(total=total, samples=tuple(_summary(*rows[key]) for key in ids))
+    total = _matching(session, wanted, where) - _count_among(session, hidden(wanted.viewer), *where)
+    if offset >= total:
+        return Page(total=total, samples=())
+    if order == "added" and (found := _found_alone(session, wanted)) is not None:
+        # A search gives its samples in the order of adding, and only as many as are asked for.
+        number = found.subquery().c[0]
+        chosen = select(number).where(*_not_among(number, wanted.viewer)).order_by(number)
+    else:
+        if order != "added" and (offset + limit) * _last(session) < total * total:
+            # So many match that the page is met sooner by walking along the order than by sorting them.
+            where = _unindexed(where)
+        chosen = sorted_by(select(SampleRow.added).where(*where, *seen(wanted.viewer)), order)
+    numbers = list(session.scalars(chosen.offset(offset).limit(limit)))
+    asked = select(SampleRow, ImageRow.file_name).join(ImageRow, ImageRow.id == SampleRow.image_id)
+    rows = {row.added: (row, name) for row, name in session.execute(asked.where(SampleRow.added.in_(numbers)))}
+    return Page(total=total, samples=tuple(_summary(*rows[number]) for number in numbers))
 
 
 def _summary(row: SampleRow, file_name: str) -> SampleSummary:
@@ -154,8 +169,27 @@ def place(session: Session, sample_id: str, viewer: Viewer | None = None) -> Pla
         previous=previous and standing.get(previous, previous),
         next=following and standing.get(following, following),
         position=here - _count_among(session, gone, before),  # numbered without gaps, and never deleted
-        total=(session.scalar(select(func.max(SampleRow.added))) or 0) - _count_among(session, gone),
+        total=_last(session) - _count_among(session, gone),
     )
+
+
+def _last(session: Session) -> int:
+    return session.scalar(select(func.max(SampleRow.added))) or 0
+
+
+def _matching(session: Session, wanted: SampleFilter, where: Sequence[ColumnElement[bool]]) -> int:
+    """Count the samples that match, whoever looks."""
+    found = _found_alone(session, wanted)
+    if found is None:
+        return _count(session, *where)
+    return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def _found_alone(session: Session, wanted: SampleFilter) -> Found | None:
+    """Return what a text finds, where nothing else is asked of samples."""
+    if not wanted.text or wanted != SampleFilter(text=wanted.text, viewer=wanted.viewer):
+        return None
+    return holding(session, wanted.text)
 
 
 def _count(session: Session, *where: ColumnElement[bool]) -> int:
@@ -172,40 +206,50 @@ def _unindexed(where: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]
 
 
 def stats(session: Session, revisions: int) -> Stats:
-    """Count everything but blind answers, in a few grouped queries."""
-    states = {state: count for state, count in _counted(session, SampleRow.state)}
-    answers = SampleRow.id.in_(hidden_answers(None))
-    instances, theirs = (
-        session.scalar(select(func.sum(SampleRow.instances)).where(*where)) or 0 for where in ([], [answers])
-    )
-    no_target = SampleRow.no_target.is_(True)
+    """Count everything but blind answers; of the samples, all in one pass through an index."""
+    counted = _counted(session)
     among = select(func.count()).select_from(RevisionRow).where(RevisionRow.sample_id.in_(hidden_answers(None)))
     return Stats(
         images=session.scalar(select(func.count()).select_from(ImageRow)) or 0,
-        samples=sum(states.values()),
+        samples=sum(one.samples for one in counted),
         revisions=revisions - (session.scalar(among) or 0),
-        instances=instances - theirs,
-        no_target=_count(session, no_target) - _count_among(session, [hidden_answers(None)], no_target),
+        instances=sum(one.instances for one in counted),
+        no_target=sum(one.samples for one in counted if one.no_target),
         releases=session.scalar(select(func.count()).select_from(ReleaseRow)) or 0,
-        states={state.value: states.get(state.value, 0) for state in State},
-        matrix=_matrix(session),
-        accepted=_matrix(session, SampleRow.state == State.ACCEPTED.value),
+        states={state.value: sum(one.samples for one in counted if one.state == state) for state in State},
+        matrix=_matrix(counted),
+        accepted=_matrix([one for one in counted if one.state == State.ACCEPTED]),
     )
 
 
-def _matrix(session: Session, *where: ColumnElement[bool]) -> dict[str, dict[str, int]]:
+class _Counted(NamedTuple):
+    """How many samples are alike in some ways, and how many objects they have."""
+
+    state: str
+    reasoning_type: str | None
+    depth: int | None
+    no_target: bool
+    samples: int
+    instances: int
+
+
+def _matrix(counted: Sequence[_Counted]) -> dict[str, dict[str, int]]:
     matrix: dict[str, dict[str, int]] = {}
-    for kind, depth, count in _counted(session, SampleRow.reasoning_type, SampleRow.depth, where=where):
-        matrix.setdefault(kind or "none", {})[str(depth or "none")] = count
+    for one in counted:
+        row = matrix.setdefault(one.reasoning_type or "none", {})
+        depth = str(one.depth or "none")
+        row[depth] = row.get(depth, 0) + one.samples
     return matrix
 
 
-def _counted(session: Session, *by: Any, where: Sequence[ColumnElement[bool]] = ()) -> list[Any]:
-    """Count samples by some columns; the blind answers are counted by themselves and taken off."""
-    counts = {
-        tuple(row[:-1]): row[-1] for row in session.execute(select(*by, func.count()).where(*where).group_by(*by))
-    }
-    among = select(*by, func.count()).where(SampleRow.id.in_(hidden_answers(None)), *_unindexed(where)).group_by(*by)
-    for row in session.execute(among):
-        counts[tuple(row[:-1])] -= row[-1]
-    return [(*key, count) for key, count in counts.items() if count]
+def _counted(session: Session) -> list[_Counted]:
+    """Count the samples that are alike; the blind answers are counted by themselves and taken off."""
+    by = SampleRow.state, SampleRow.reasoning_type, SampleRow.depth, SampleRow.no_target
+    asked = select(*by, func.count(), func.sum(SampleRow.instances)).group_by(*by)
+    answers = asked.where(SampleRow.id.in_(hidden_answers(None)))
+    theirs = {tuple(row[:4]): row[4:] for row in session.execute(answers)}
+    found = []
+    for row in session.execute(asked):
+        samples, instances = theirs.get(tuple(row[:4]), (0, 0))
+        found.append(_Counted(*row[:4], row[4] - samples, row[5] - instances))
+    return [one for one in found if one.samples]

@@ -1,7 +1,7 @@
 """What samples are sorted by, as columns of their own: derived from signals and proposals, and kept with them.
 
 A rank is what an order begins with, the lowest first; None comes last. It speaks of a sample as it stands: another
-revision takes the ranks away.
+revision takes the ranks away. What the findings make of it is kept in `findings`, and stays until they are settled.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from whyseg.curation.findings import finding_ranks
 from whyseg.curation.tables import ProposalRow, SampleRow, ScoreRunRow, SignalsRow
 
 # What each order of signals begins with: a figure, and whether the largest come first.
@@ -53,12 +54,15 @@ def derived(session: Session, sample_ids: Sequence[str]) -> dict[str, Ranks]:
 
 def rank_problems(session: Session) -> Iterator[tuple[str, str]]:
     """Yield which samples are sorted by something else than what is known of them, as (what, message)."""
-    columns = [getattr(SampleRow, name) for name in RANKS]
+    names = (*RANKS, "findings")
+    columns = [getattr(SampleRow, name) for name in names]
     rows = session.execute(select(SampleRow.id, *columns).order_by(SampleRow.added)).all()
     for start in range(0, len(rows), _TOGETHER):
         some = {row.id: row._asdict() for row in rows[start : start + _TOGETHER]}
+        findings = finding_ranks(session, list(some))
         for key, ranks in derived(session, list(some)).items():
-            differing = [name for name in RANKS if some[key][name] != ranks[name]]
+            expected = {**ranks, "findings": findings[key]}
+            differing = [name for name in names if some[key][name] != expected[name]]
             if differing:
                 yield f"sample {key}", f"is not sorted by what is known of it: {', '.join(differing)}"
 

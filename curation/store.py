@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from whyseg.curation import audit, leases, queries, transitions
 from whyseg.curation.database import Database
-from whyseg.curation.findings import Settled, finding_row, read_findings, settle_findings
+from whyseg.curation.findings import Settled, finding_row, read_findings, settle_findings, weigh
 from whyseg.curation.queries import Order, Page, Place, SampleFilter, Stats
 from whyseg.curation.rows import add_sample_row, revision_of
 from whyseg.curation.tables import AuditRow, FindingRow, ImageRow, ReviewRow, RevisionRow, SampleRow, SuggestionRow
@@ -79,6 +79,7 @@ class Store:
             found = {finding.id: finding for finding in findings}
             for key in found.keys() - _known(session, FindingRow.id, list(found)):
                 session.add(finding_row(found[key]))
+            weigh(session, (one.sample_id for one in found.values()))
             return len(new)
 
     def add_sample(self, sample: Sample, *, author: str) -> Head:
@@ -193,6 +194,7 @@ class Store:
         """Keep a finding."""
         with self.database.write() as session:
             session.add(finding_row(finding))
+            weigh(session, [finding.sample_id])
 
     def settle_findings(self, found: Iterable[Finding], kinds: Collection[str]) -> Settled:
         """Make the open findings of some kinds those that were found; none is deleted, known ones stay."""

@@ -28,28 +28,35 @@ class SampleRow(Base):
     head: Mapped[str]
     number: Mapped[int]
     state: Mapped[str]
-    updated_at: Mapped[str] = mapped_column(index=True)
+    updated_at: Mapped[str]
     query: Mapped[str | None] = mapped_column(Text)
     reasoning_type: Mapped[str | None]
     depth: Mapped[int | None]
     instances: Mapped[int]
     no_target: Mapped[bool]
-    # Ranks, the lowest first: see `rankings`.
+    # Ranks, the lowest first: see `rankings`, and `findings` for the last.
     unsolved: Mapped[float | None] = mapped_column(Double)
     disagreeing: Mapped[float | None] = mapped_column(Double)
     ambiguous: Mapped[float | None] = mapped_column(Double)
     boundary: Mapped[float | None] = mapped_column(Double)
     easiest: Mapped[float | None] = mapped_column(Double)
     proposed: Mapped[float | None] = mapped_column(Double)
+    findings: Mapped[float | None] = mapped_column(Double)
+    # A page is found by the numbers in `added` alone, within an index, and only then are its rows read.
     __table_args__ = (
+        Index("samples_by_updated", "updated_at", "added"),
         Index("samples_by_state", "state", "added"),
         Index("samples_by_type", "reasoning_type", "depth", "added"),
+        Index("samples_by_depth", "depth", "added"),
+        Index("samples_by_no_target", "no_target", "added"),
         Index("samples_by_unsolved", "unsolved", "added"),
         Index("samples_by_disagreeing", "disagreeing", "added"),
         Index("samples_by_ambiguous", "ambiguous", "added"),
         Index("samples_by_boundary", "boundary", "added"),
         Index("samples_by_easiest", "easiest", "added"),
         Index("samples_by_proposed", "proposed", "added"),
+        Index("samples_by_findings", "findings", "added"),
+        Index("samples_counted", "state", "reasoning_type", "depth", "no_target", "instances"),
     )
 
 

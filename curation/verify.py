@@ -12,6 +12,7 @@ from whyseg.curation.model_checks import proposal_problems, signal_problems
 from whyseg.curation.rankings import rank_problems
 from whyseg.curation.release_checks import list_problems
 from whyseg.curation.rows import all_revisions, pointer, revision_of
+from whyseg.curation.searching import word_problems
 from whyseg.curation.tables import AuditRow, ImageRow, ReleaseRow, ReviewRow, RevisionRow, SampleRow
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import CorruptStore, NotFound
@@ -57,6 +58,7 @@ def verify(workspace: Workspace, progress: Callable[[str], None] = lambda _: Non
         problems += _revisions(session, logged, newest)
         progress("samples")
         problems += _samples(session, states, newest)
+        problems += [Problem(what=what, message=message) for what, message in word_problems(session)]
         progress("images")
         problems += _images(session, workspace, logged)
         progress("reviews")
