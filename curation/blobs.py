@@ -5,12 +5,14 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from whyseg.schemas.errors import NotFound, StoreUnavailable
 
 TEMPORARY = ".new-"  # how the names of files begin that are not whole yet
+_AT_ONCE = 8  # files of a batch that are waited for at the same time
 FRESH_SECONDS = 3600  # one that is younger may be in the making
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
@@ -28,10 +30,10 @@ class Blobs:
 
         When this returns, the file is on disk under its name. Raises ``StoreUnavailable`` when the disk refuses.
         """
-        key = hashlib.sha256(data).hexdigest()
-        path = self.path(key)
-        if not path.exists():
-            write_atomically(path, data)
+        batch = Batch(self)
+        key = batch.put(data)
+        for error in batch.settle().values():
+            raise error
         return key
 
     def read(self, key: str) -> bytes:
@@ -62,29 +64,53 @@ class Blobs:
         return removed
 
 
+class Batch:
+    """Blobs that go to the disk together, which is waited for once and not twice for each.
+
+    What was put is under its name when `settle` has returned, and not before.
+    """
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._unnamed: dict[str, tuple[int, str]] = {}  # by key: the file, open, and its temporary name
+
+    def put(self, data: bytes) -> str:
+        """Write bytes and return their SHA-256 in hexadecimal; raises ``StoreUnavailable`` when the disk refuses."""
+        key = hashlib.sha256(data).hexdigest()
+        path = self._blobs.path(key)
+        if key not in self._unnamed and not path.exists():
+            with _refusing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._unnamed[key] = _written(path.parent, data, _MODE)
+        return key
+
+    def settle(self) -> dict[str, StoreUnavailable]:
+        """Give everything its name, durably; return what the disk refused, by key."""
+        files, self._unnamed = self._unnamed, {}
+        if len(files) < 2:
+            done = [self._settle(*item) for item in files.items()]
+        else:  # file systems make one journal entry of all that is asked for at the same time
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                done = list(pool.map(self._settle, files, files.values()))
+        return {key: error for key, error in zip(files, done, strict=True) if error is not None}
+
+    def _settle(self, key: str, file: tuple[int, str]) -> StoreUnavailable | None:
+        try:
+            with _refusing(path := self._blobs.path(key)):
+                _named(*file, path)
+        except StoreUnavailable as error:
+            return error
+        return None
+
+
 def write_atomically(path: Path, data: bytes, *, mode: int = _MODE) -> None:
     """Write a file so that its name only ever shows the whole of it, durably; ``mode``: its permissions.
 
     Raises ``StoreUnavailable`` when the disk refuses; nothing is left behind then.
     """
-    try:
+    with _refusing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(file.fileno(), mode)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path.name} cannot be written below {path.parent}: {error.strerror or error}"
-        ) from error
+        _named(*_written(path.parent, data, mode), path)
 
 
 def sync_folder(folder: Path) -> None:
@@ -94,3 +120,42 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _written(folder: Path, data: bytes, mode: int) -> tuple[int, str]:
+    """Write a file under a temporary name, not yet durably; return it, open, and that name, or leave nothing behind."""
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
+    try:
+        os.fchmod(handle, mode)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+    except OSError:
+        os.close(handle)
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return handle, temporary
+
+
+def _named(handle: int, temporary: str, path: Path) -> None:
+    """Wait until an open file is on the disk, and give it its name there; close it, also where the disk refuses."""
+    try:
+        os.fsync(handle)
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Turn what a disk refuses into ``StoreUnavailable``."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path.name} cannot be written below {path.parent}: {error.strerror or error}"
+        ) from error

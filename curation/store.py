@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, func, select
+from sqlalchemy import URL, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation import audit, leases, queries, transitions
@@ -28,6 +28,8 @@ from whyseg.schemas.sample import Sample
 
 R = TypeVar("R", bound=Record)
 LEASE_SECONDS = 60.0
+_IMAGES = ImageRow.__table__.c
+_IMAGE = select(_IMAGES.body).where(_IMAGES.id == bindparam("key"))  # made once: an import asks for every picture
 
 
 class Store:
@@ -102,8 +104,15 @@ class Store:
 
     def image(self, image_id: str) -> Image:
         """Return an image's record; raises ``NotFound``."""
+        if (found := self.find_image(image_id)) is None:
+            raise NotFound("image", image_id)
+        return found
+
+    def find_image(self, image_id: str) -> Image | None:
+        """Return an image's record; None where there is none."""
         with self.database.read() as session:
-            return _image(session, image_id)
+            body = session.connection().scalar(_IMAGE, {"key": image_id})
+            return None if body is None else Image.parse(body)
 
     def images(self) -> list[str]:
         """Return the ids of all images, in the order of adding."""
@@ -271,13 +280,6 @@ class Store:
         with self.database.read() as session:
             found = select(table.body).where(*where).order_by(table.created_at.desc())
             return [record.parse(body) for body in session.scalars(found)]
-
-
-def _image(session: Session, image_id: str) -> Image:
-    found = _images(session, [image_id])
-    if not found:
-        raise NotFound("image", image_id)
-    return found[0]
 
 
 def _images(session: Session, keys: list[str]) -> list[Image]:

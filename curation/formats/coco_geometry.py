@@ -74,39 +74,44 @@ def _compressed(counts: list[Any], size: tuple[int, int]) -> str:
 
 def _from_polygons(parts: list[Any], size: tuple[int, int]) -> tuple[Mask | None, list[str]]:
     remarks = []
-    polygons = [_polygon(part) for part in parts]
+    checked = [_checked(part) for part in parts]
     if odd := sum(len(part) % 2 for part in parts):
         remarks.append(f"{odd} of {len(parts)} outlines end in an x without its y, which is left out")
-    kept = [polygon for polygon in polygons if len(polygon) >= 3]
+    kept = [part for part in checked if len(part) >= 6]
     if len(kept) < len(parts):
         remarks.append(f"{len(parts) - len(kept)} of {len(parts)} outlines have fewer than 3 points and are left out")
     if not kept:
         return None, remarks
-    if sum(_steps(polygon) for polygon in kept) > MAX_STEPS:
+    if sum(_most_steps(part) for part in kept) > MAX_STEPS and sum(_steps(_points(part)) for part in kept) > MAX_STEPS:
         raise InvalidRecord(f"the outlines are longer than {MAX_STEPS // _SCALE} pixels")
     height, width = size
-    points = np.concatenate(kept)
-    if points.min() < 0 or points[:, 0].max() > width or points[:, 1].max() > height:
+    if any(min(part) < 0 or max(part[::2]) > width or max(part[1::2]) > height for part in kept):
         remarks.append(f"an outline leaves the {width}×{height} picture (width×height)")
-    if not all(shapely.is_valid(shapely.polygons(np.concatenate([polygon, polygon[:1]]))) for polygon in kept):
+    if not all(shapely.is_valid(shapely.polygons(_points(part + part[:2]))) for part in kept):
         remarks.append("an outline crosses or touches itself, or has no area")
-    rles = coco.frPyObjects([polygon.ravel().tolist() for polygon in kept], height, width)
-    return Mask(size=size, counts=coco.merge(rles)["counts"].decode()), remarks
+    return Mask.of_coco(coco.merge(coco.frPyObjects(kept, height, width))), remarks
 
 
-def _polygon(part: Any) -> Polygon:
+def _checked(part: Any) -> list[float]:
+    """Return an outline x0, y0, x1, y1, … of finite numbers that are not too far away, without an x that has no y."""
     if not isinstance(part, list) or not set(map(type, part)) <= _NUMBERS:
         raise InvalidRecord(f"an outline is a flat list of numbers x0, y0, x1, y1, …, got {_shown(part)}")
-    try:
-        values = np.array(part, np.float64)
-    except OverflowError:  # an integer that no float can hold
-        values = np.array([np.inf])
-    if not (np.abs(values) <= FARTHEST).all():  # so that NaN fails as well
+    # NaN is neither below nor above anything: it is found in the sum, whose terms are near by then.
+    if part and not (-FARTHEST <= min(part) and max(part) <= FARTHEST and math.isfinite(sum(part))):
         wrong = next(value for value in part if not abs(value) <= FARTHEST)
         finite = isinstance(wrong, int) or math.isfinite(wrong)
         what = f"farther away than {FARTHEST:g} pixels" if finite else "no finite number"
         raise InvalidRecord(f"a coordinate is {what}: {_shown(wrong)}")
-    return values[: len(part) // 2 * 2].reshape(-1, 2)
+    return part if len(part) % 2 == 0 else part[:-1]
+
+
+def _points(part: list[float]) -> Polygon:
+    return np.array(part, np.float64).reshape(-1, 2)
+
+
+def _most_steps(part: list[float]) -> float:
+    """Return what `_steps` cannot be above: no edge is longer than the outline is wide or high."""
+    return len(part) // 2 * ((max(part) - min(part)) * _SCALE + 2)
 
 
 def _steps(polygon: Polygon) -> int:
