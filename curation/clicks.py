@@ -20,6 +20,7 @@ from whyseg.curation.replies import Superseded as Superseded
 from whyseg.curation.replies import Timings
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray, Segmenter
 from whyseg.curation.segmenters.crops import Crop, encode_crop
+from whyseg.curation.segmenters.kept import KeptEmbeddings
 from whyseg.curation.segmenters.replay import replayed
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import InvalidRecord, ModelFailed, ModelUnavailable, NotFound, SizeMismatch, WhysegError
@@ -67,7 +68,7 @@ class ClickService:
 
     ``load_image`` gives an image's upright pixels, uint8 (H, W, 3) RGB; the encoder's thread calls it. ``reason`` says
     why this segmenter runs. An embedding is kept even if it alone is over ``cache_bytes``, or no click could be
-    answered.
+    answered. ``kept``: those on disk, which are asked before an image is encoded.
     """
 
     def __init__(
@@ -76,10 +77,11 @@ class ClickService:
         load_image: Callable[[str], RgbArray],
         *,
         cache_bytes: int = 2**30,
+        kept: KeptEmbeddings | None = None,
         reason: str = "",
     ) -> None:
         self._segmenter, self._load_image = segmenter, load_image
-        self._cache_bytes, self._reason = cache_bytes, reason
+        self._cache_bytes, self._kept, self._reason = cache_bytes, kept, reason
         self._changed = threading.Condition()  # guards everything below
         self._jobs: list[_Job] = []
         self._latest: OrderedDict[str, int] = OrderedDict()
@@ -272,7 +274,8 @@ class ClickService:
     def _encode(self, image_id: str, ahead: bool) -> None:
         started = time.monotonic()
         try:
-            embedding = self._typed(lambda: self._segmenter.embed(self._load_image(image_id)))
+            found = self._typed(lambda: self._kept and self._kept.load(self._segmenter, image_id))
+            embedding = found or self._typed(lambda: self._segmenter.embed(self._load_image(image_id)))
         except WhysegError as error:
             with self._changed:
                 self._encoding = None
@@ -294,6 +297,8 @@ class ClickService:
             while len(self._cache) > 1 and self._bytes() > self._cache_bytes:
                 self._cache.popitem(last=False)
             self._changed.notify_all()
+        if self._kept and not found:  # only now, so that nobody waits for the disk
+            self._kept.keep(self._segmenter, image_id, embedding)
 
     def _answer(self, job: _Job, cached: _Cached) -> None:
         with self._changed:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 from whyseg.curation.machine import LOADING
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray, Segmenter
+from whyseg.curation.segmenters.kept import Keepable
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import ModelFailed, ModelUnavailable, WhysegError
 
@@ -66,6 +67,25 @@ class LateSegmenter:
     def propose(self, embedding: Embedding, prompt: Prompt, previous: FloatArray | None = None) -> list[Proposal]:
         """Answer a prompt, best first."""
         return self._found.result().propose(embedding, prompt, previous)
+
+    def fingerprint(self) -> str | None:
+        """Name the weights by their content, once they are there; None where embeddings are not to be kept."""
+        self.start()
+        found = self._found.result()
+        return found.fingerprint() if isinstance(found, Keepable) else None
+
+    def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
+        """Return an embedding's arrays."""
+        return self._keepable().arrays(embedding)
+
+    def restored(self, arrays: tuple[FloatArray, ...], size: tuple[int, int]) -> Embedding:
+        """Return the embedding of such arrays."""
+        return self._keepable().restored(arrays, size)
+
+    def _keepable(self) -> Keepable:
+        found = self._found.result()
+        assert isinstance(found, Keepable), f"{found.name} has no fingerprint"
+        return found
 
     def _known(self, what: str) -> str:
         if not self._found.done():

@@ -13,6 +13,7 @@ import uvicorn
 from whyseg.curation.clicks import ClickService
 from whyseg.curation.drafting.base import Drafter
 from whyseg.curation.segmenters.choose import NAMES, choose
+from whyseg.curation.segmenters.kept import KeptEmbeddings
 from whyseg.curation.segmenters.weights import find
 from whyseg.curation.sessions import Sessions
 from whyseg.curation.users import Users
@@ -60,7 +61,8 @@ def serve(
     logins = make_logins(workspace) if team else None
     require_known(segmenter, model)
     late = LateSegmenter(lambda told: choose(segmenter, model=model, told=told), told)
-    clicks = ClickService(late, Pictures(workspace).pixels)
+    kept = KeptEmbeddings(workspace.cache / "embeddings")
+    clicks = ClickService(late, Pictures(workspace).pixels, kept=kept)
     asking = Asking(policy, told, after=late.wait)
     with listen(host, port) as listener:
         app = build_server(

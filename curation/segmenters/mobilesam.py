@@ -7,6 +7,7 @@ four low-resolution masks and their predicted IoUs.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from PIL import Image as PilImage
 
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray
 from whyseg.curation.segmenters.enlarge import LogitsProposal, fitted
+from whyseg.curation.segmenters.kept import digest
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import ModelFailed
 
@@ -48,7 +50,8 @@ class MobileSamSegmenter:
 
     def __init__(self, folder: Path, model: str = "mobilesam") -> None:
         self.model = model
-        self._encoder = _session(folder / "encoder.onnx")
+        self._weights = folder / "encoder.onnx"
+        self._encoder = _session(self._weights)
         self._decoder = _session(_with_all_masks(folder / "sam.onnx"))
 
     def embed(self, image: RgbArray) -> MobileSamEmbedding:
@@ -59,6 +62,24 @@ class MobileSamSegmenter:
         pixels = np.zeros((SIDE, SIDE, 3), np.float32)
         pixels[:height, :width] = (np.asarray(resized, np.float32) - _MEAN) / _STD
         (features,) = _run(self._encoder, ["output"], {"input": pixels.transpose(2, 0, 1)[None]})
+        return MobileSamEmbedding(features, size)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return digest([self._weights])
+
+    def fingerprint(self) -> str:
+        """Name the encoder's weights by their content."""
+        return self._fingerprint
+
+    def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
+        """Return what the encoder gave."""
+        assert isinstance(embedding, MobileSamEmbedding)
+        return (embedding.features,)
+
+    def restored(self, arrays: tuple[FloatArray, ...], size: tuple[int, int]) -> MobileSamEmbedding:
+        """Return the embedding of an image of ``size`` (height, width) from the encoder's array."""
+        (features,) = arrays
         return MobileSamEmbedding(features, size)
 
     def propose(self, embedding: Embedding, prompt: Prompt, previous: FloatArray | None = None) -> list[Proposal]:

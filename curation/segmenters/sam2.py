@@ -8,6 +8,7 @@ the same pixels. Coordinates are multiplied by the square's side over the image'
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image as PilImage
 
 from whyseg.curation.segmenters.base import Embedding, FloatArray, Proposal, RgbArray
 from whyseg.curation.segmenters.enlarge import LogitsProposal
+from whyseg.curation.segmenters.kept import digest
 from whyseg.schemas import Prompt
 from whyseg.schemas.errors import ModelFailed, ModelUnavailable
 
@@ -47,6 +49,7 @@ class Sam2Segmenter:
         self.model = model
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.network = load_network(folder, model).to(self.device)
+        self._folder = folder
         self._side: int = self.network.prompt_encoder.input_image_size
 
     def embed(self, image: RgbArray) -> Sam2Embedding:
@@ -56,6 +59,23 @@ class Sam2Segmenter:
             features = self.network.get_image_embeddings(pixels)
         kept = torch.float16 if self.device.type == "cuda" else torch.float32
         return Sam2Embedding(tuple(feature.to(kept) for feature in features), (image.shape[0], image.shape[1]))
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return digest(path for path in self._folder.iterdir() if path.is_file())
+
+    def fingerprint(self) -> str | None:
+        """Name the weights by their content; None on a GPU, which encodes a picture faster than a click is noticed."""
+        return self._fingerprint if self.device.type == "cpu" else None
+
+    def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
+        """Return the feature maps, finest first."""
+        assert isinstance(embedding, Sam2Embedding)
+        return tuple(feature.numpy() for feature in embedding.features)
+
+    def restored(self, arrays: tuple[FloatArray, ...], size: tuple[int, int]) -> Sam2Embedding:
+        """Return the embedding of an image of ``size`` (height, width) from its feature maps, on the CPU."""
+        return Sam2Embedding(tuple(torch.from_numpy(array) for array in arrays), size)
 
     def propose(self, embedding: Embedding, prompt: Prompt, previous: FloatArray | None = None) -> list[Proposal]:
         """Answer with the three masks for ambiguity after a lone point, else with all four; best predicted IoU first.

@@ -4,9 +4,10 @@ import time
 import numpy as np
 import pytest
 
-from tests.fakes import FakeSegmenter
+from tests.fakes import FakeEmbedding, FakeSegmenter
 from whyseg.curation.drafting.late import LateDrafter
-from whyseg.curation.segmenters.base import Segmenter
+from whyseg.curation.segmenters.base import Embedding, FloatArray, Segmenter
+from whyseg.curation.segmenters.kept import Keepable
 from whyseg.schemas import Point, Prompt
 from whyseg.schemas.errors import ModelFailed, ModelUnavailable
 from whyseg.ui.loading import LateSegmenter, Told
@@ -95,3 +96,21 @@ def test_models_are_loaded_one_after_the_other() -> None:
     for late in models:
         late.wait()
     assert most == [1]
+
+
+def test_embeddings_are_kept_as_the_segmenter_behind_keeps_them() -> None:
+    class Keeping(FakeSegmenter):
+        def fingerprint(self) -> str:
+            return "weights"
+
+        def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
+            return (np.array(embedding.size, np.float32),)
+
+        def restored(self, arrays: tuple[FloatArray, ...], size: tuple[int, int]) -> FakeEmbedding:
+            return FakeEmbedding(size, tuple(float(value) for value in arrays[0]))
+
+    late = LateSegmenter(lambda told: (Keeping(), ""))
+    assert isinstance(late, Keepable)
+    assert late.fingerprint() == "weights"
+    assert late.restored(late.arrays(late.embed(PICTURE)), (6, 8)) == FakeEmbedding((6, 8), (6.0, 8.0))
+    assert LateSegmenter(lambda told: (FakeSegmenter(), "")).fingerprint() is None

@@ -9,6 +9,7 @@ import pytest
 
 from tests import provision
 from whyseg.curation.segmenters.base import BoolArray, FloatArray, Proposal, RgbArray
+from whyseg.curation.segmenters.kept import KeptEmbeddings
 from whyseg.schemas import Box, Point, Prompt
 
 pytestmark = pytest.mark.mobilesam
@@ -181,3 +182,15 @@ def test_weights_that_are_no_model_fail_with_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelFailed, match=r"encoder\.onnx") as caught:
         MobileSamSegmenter(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_an_embedding_from_disk_gives_the_same_mask(
+    photograph: tuple[Any, float, float], segmenter: Any, tmp_path: Path
+) -> None:
+    embedding, x, y = photograph
+    kept = KeptEmbeddings(tmp_path, spare=0)
+    kept.keep(segmenter, "a", embedding)
+    again = kept.load(segmenter, "a")
+    assert again is not None
+    prompt = Prompt(points=(Point(x=x, y=y),))
+    assert iou(*(full(segmenter.propose(one, prompt)[0], embedding.size) for one in (embedding, again))) >= 0.99

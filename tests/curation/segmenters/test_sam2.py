@@ -11,6 +11,7 @@ import torch
 
 from whyseg import data
 from whyseg.curation.segmenters.base import BoolArray, FloatArray, Proposal, RgbArray
+from whyseg.curation.segmenters.kept import KeptEmbeddings
 from whyseg.curation.segmenters.sam2 import Sam2Segmenter, decode_all, load_network, pixels_of
 from whyseg.schemas import Box, Point, Prompt
 from whyseg.schemas.errors import ModelFailed, ModelUnavailable
@@ -264,3 +265,17 @@ def test_many_prompts_at_once_are_answered_as_one_by_one(segmenter: Sam2Segmente
             assert [one.score for one in many] == pytest.approx([one.score for one in alone], abs=1e-4)
             assert iou(full(many[0], embedding.size), full(alone[0], embedding.size)) > 0.999
     assert segmenter.propose_many(embedding, []) == []
+
+
+def test_an_embedding_from_disk_gives_the_same_masks(segmenter: Sam2Segmenter, tmp_path: Path) -> None:
+    image, _ = shapes()
+    fresh = segmenter.embed(image)
+    kept = KeptEmbeddings(tmp_path, spare=0)
+    kept.keep(segmenter, "a", fresh)
+    again = kept.load(Sam2Segmenter(FOLDER, "tiny-test", device="cpu"), "a")
+    assert again is not None
+    assert again.size == fresh.size
+    for x, y in ((72.0, 90.0), (180.0, 90.0), (20.0, 20.0)):
+        prompt = Prompt(points=click((x, y, True)))
+        both = (full(segmenter.propose(one, prompt)[0], (180, 240)) for one in (fresh, again))
+        assert iou(*both) >= 0.99
