@@ -1,6 +1,7 @@
 """The command line: one small module a group of commands; heavy imports wait inside the commands."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -32,6 +33,7 @@ from whyseg.cli import (
     workspace,
     world,
 )
+from whyseg.cli.listing import Listing
 from whyseg.schemas.errors import UsageError, WhysegError
 
 app = typer.Typer(
@@ -41,33 +43,28 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    cls=Listing,
 )
-workspace.register(app)
-app.command()(checking.check)
-app.command()(agreement.agreement)
-app.add_typer(importing.app, name="import")
-app.add_typer(exporting.app, name="export")
-app.add_typer(releases.app, name="release")
+# The headings of `whyseg --help` in the order in which a newcomer needs them, and their commands.
+_COMMANDS: tuple[tuple[str, tuple[Callable[..., None] | typer.Typer, ...]], ...] = (
+    ("Begin here", (demo.demo, doctor.doctor, workspace.init, serve.serve)),
+    ("Data in and out", (importing.app, releases.app, exporting.app, publishing.push)),
+    (
+        "Samples and people",
+        (workspace.stats, checking.check, drafting.draft, users.app, people.people, agreement.agreement),
+    ),
+    ("Keeping a workspace safe", (workspace.verify, workspace.backup, workspace.restore)),
+    ("Segmenters", (segment.segment, models.app)),
+    ("Policies", (train.train, predict.predict, vote.vote, evaluate.evaluate, reward.reward, world.app)),
+    ("What a policy says of the data", (score.score, refine.refine, proposals.app, compare.compare)),
+)
+for _heading, _commands in _COMMANDS:
+    for _command in _commands:
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, rich_help_panel=_heading)
+        else:
+            app.command(rich_help_panel=_heading)(_command)
 releases.app.command()(publishing.card)
-app.command()(publishing.push)
-app.command()(serve.serve)
-app.command()(demo.demo)
-app.command()(segment.segment)
-app.command()(predict.predict)
-app.command()(vote.vote)
-app.command()(evaluate.evaluate)
-app.command()(score.score)
-app.command()(refine.refine)
-app.add_typer(proposals.app, name="proposals")
-app.command()(compare.compare)
-app.command()(drafting.draft)
-app.command()(reward.reward)
-app.command()(train.train)
-app.add_typer(models.app, name="models")
-app.command()(doctor.doctor)
-app.add_typer(users.app, name="users")
-app.command()(people.people)
-app.add_typer(world.app, name="world")
 
 
 def _version(show: bool) -> None:

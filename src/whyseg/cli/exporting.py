@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whyseg.cli.listing import Listing
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, print_json
 
 if TYPE_CHECKING:
     from whyseg.curation.exporting import Writer
 
-app = typer.Typer(help="Write a release in a format of others.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="export",
+    cls=Listing,
+    help="Write a release in a format of others.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The release.")]
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="The new folder.")]

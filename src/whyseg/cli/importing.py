@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from whyseg.cli.listing import Listing
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, print_json
 from whyseg.cli.workspace import user
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from whyseg.curation.intake import ImportReport
     from whyseg.curation.workspace import Workspace
 
-app = typer.Typer(help="Bring data into a workspace.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="import", cls=Listing, help="Bring data into a workspace.", no_args_is_help=True, rich_markup_mode=None
+)
 
 LicenseOption = Annotated[
     str | None, typer.Option(help="The pictures' licence, kept with each whose source names none.")

@@ -5,17 +5,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from whyseg.cli.listing import Listing
 from whyseg.cli.options import JsonOption, note, print_json
 
 if TYPE_CHECKING:
     from whyseg.curation.segmenters.weights import Model
 
 app = typer.Typer(
-    help="Weights for segmenters: what there is, what is here.", no_args_is_help=True, rich_markup_mode=None
+    name="models",
+    cls=Listing,
+    help="Weights for segmenters: what there is, what is here.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 converting = typer.Typer(
-    help="Bring weights into a format that whyseg loads.", no_args_is_help=True, rich_markup_mode=None
+    cls=Listing,
+    help="Bring weights into a format that whyseg loads.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(converting, name="convert")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from whyseg.cli.listing import Listing
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
 from whyseg.cli.workspace import user
 from whyseg.schemas.proposal import RevisionReason
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from whyseg.curation.proposals import Proposals
     from whyseg.curation.workspace import Workspace
 
-app = typer.Typer(help="Changes that models propose.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="proposals", cls=Listing, help="Changes that models propose.", no_args_is_help=True, rich_markup_mode=None
+)
 
 IdsArgument = Annotated[
     list[str], typer.Argument(metavar="ID…", help="Proposals, as whyseg proposals list names them.")

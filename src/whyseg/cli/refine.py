@@ -11,6 +11,7 @@ from whyseg.cli.drafting import DrafterOption, KeyVariableOption
 from whyseg.cli.evaluate import EndpointOption, PresetOption, SplitOption, SupportsClose, word
 from whyseg.cli.exporting import progress_bar
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
+from whyseg.cli.sampling import require_unasked
 from whyseg.schemas.errors import UsageError
 from whyseg.schemas.proposal import RevisionReason
 
@@ -95,6 +96,7 @@ def refine(
         raise UsageError("--split is a release's: samples as they stand have no split")
     if policy is not None and candidates is not None:
         raise UsageError("either --policy asks now, or --candidates were asked before")
+    require_unasked(candidates, preset, endpoint)
     reasons = list(dict.fromkeys(reason)) if reason else list(RevisionReason)
     words = Words(
         segmenter, policy, preset, endpoint, candidates, samples, drafter, drafter_model, drafter_endpoint, key_variable

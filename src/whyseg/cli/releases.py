@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from whyseg.cli.exporting import progress_bar
+from whyseg.cli.listing import Listing
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
 from whyseg.cli.workspace import user
 
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
     from whyseg.curation.release_diff import ReleaseDiff
     from whyseg.schemas import Release
 
-app = typer.Typer(help="Freeze revisions under a name, with splits.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="release",
+    cls=Listing,
+    help="Freeze revisions under a name, with splits.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The release.")]
 SHOWN = 20  # samples of each kind that a diff prints one by one

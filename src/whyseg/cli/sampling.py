@@ -1,5 +1,6 @@
 """How a policy is asked: the options that every command with a policy shares."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,17 @@ TopPOption = Annotated[
 MaxTokensOption = Annotated[int, typer.Option(min=1, help="The longest answer.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="For several answers.")]
 LONGEST, SEED = 1024, 42
+
+
+def require_unasked(candidates: Path | None, preset: str | None, endpoint: str | None) -> None:
+    """Raise ``UsageError`` for options of a policy that is asked, beside answers that are there."""
+    from whyseg.schemas.errors import UsageError
+
+    words = [name for name, value in (("--preset", preset), ("--endpoint", endpoint)) if value is not None]
+    if candidates is not None and words:
+        raise UsageError(
+            f"--candidates are answers that are there: nobody is asked, so {' and '.join(words)} do nothing"
+        )
 
 
 def sampling_of(words: dict[str, Any]) -> "Sampling":

@@ -9,7 +9,16 @@ import typer
 
 from whyseg.cli.evaluate import EndpointOption, PresetOption, SplitOption, SupportsClose, word
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
-from whyseg.cli.sampling import LONGEST, SEED, MaxTokensOption, SeedOption, TemperatureOption, TopPOption, sampling_of
+from whyseg.cli.sampling import (
+    LONGEST,
+    SEED,
+    MaxTokensOption,
+    SeedOption,
+    TemperatureOption,
+    TopPOption,
+    require_unasked,
+    sampling_of,
+)
 
 if TYPE_CHECKING:
     from whyseg.curation.workspace import Workspace
@@ -62,6 +71,7 @@ def score(
         raise UsageError("--split is a release's: samples as they stand have no split")
     if policy is None and candidates is None:
         raise UsageError("say who answers: --policy MODEL, or --candidates FILE")
+    require_unasked(candidates, preset, endpoint)
     sampling: dict[str, Any] = {
         "k": samples, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed,
     }  # fmt: skip
@@ -148,6 +158,8 @@ def _show(found: "ScoreReport", json: bool) -> None:
         note(f"left out {len(found.left_out)} samples that cannot be scored; the first is {first.file}: {first.reason}")
     if found.revised:
         note(f"{found.revised} samples were revised since: they have signals, and neither findings nor proposals")
+    if found.rejected:
+        note(f"{found.rejected} samples are rejected, and are passed over")
     if found.unanswered:
         note(f"{found.unanswered} questions have no answers; another run asks them again")
     if found.withheld:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whyseg.cli.listing import Listing
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
 from whyseg.cli.workspace import user
 from whyseg.schemas.errors import UsageError
@@ -16,7 +17,9 @@ from whyseg.schemas.user import Role
 if TYPE_CHECKING:
     from whyseg.curation.users import Users
 
-app = typer.Typer(help="Add the people of a team, and say what each may do.", no_args_is_help=True)
+app = typer.Typer(
+    name="users", cls=Listing, help="Add the people of a team, and say what each may do.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 RoleOption = Annotated[Role, typer.Option(help="What the user may do: docs/team.md has the table.")]

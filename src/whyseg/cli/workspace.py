@@ -9,12 +9,6 @@ import typer
 from whyseg.cli.options import HERE, JsonOption, WorkspaceOption, note, print_json
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    for command in (init, stats, verify, backup, restore):
-        app.command()(command)
-
-
 def user() -> str:
     """Return who works at this machine, as the author of what is done from the command line."""
     try:
@@ -69,12 +63,19 @@ def stats(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
         typer.echo(f"  {cell.reasoning_type:<24}depth {cell.depth}: {cell.accepted} of {cell.wanted} accepted; {lack}")
 
 
-def verify(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
+def verify(
+    workspace: WorkspaceOption = HERE,
+    reindex: Annotated[bool, typer.Option("--reindex", help="First make the index anew that searches go by.")] = False,
+    json: JsonOption = False,
+) -> None:
     """Derive every hash and link of the workspace again; exit 1 when something does not agree."""
+    from whyseg.curation import searching
     from whyseg.curation import verify as verification
     from whyseg.curation.workspace import Workspace
 
     with Workspace.open(workspace) as opened:
+        if reindex and not searching.remake(opened.store.database):
+            note("no index: the database has no pg_trgm, or lets this user not make it; searches look at every text")
         problems = verification.verify(opened, progress=lambda part: note(f"checking {part}"))
     if json:
         print_json({"ok": not problems, "problems": [problem.plain() for problem in problems]})

@@ -5,10 +5,15 @@ from typing import Annotated
 
 import typer
 
+from whyseg.cli.listing import Listing
 from whyseg.cli.options import JsonOption, print_json
 
 app = typer.Typer(
-    help="Make data whose questions, hops and masks are known.", no_args_is_help=True, rich_markup_mode=None
+    name="world",
+    cls=Listing,
+    help="Make data whose questions, hops and masks are known.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
