@@ -127,20 +127,20 @@ def build_blocks(workspace: Workspace, throughput: Throughput | None = None) -> 
         with gr.Tabs(elem_id="ws-tabs") as tabs:
             with gr.Tab("Annotate", id="annotate"):
                 build_annotate()
-            with gr.Tab("Review", id="review") as review:
-                build_review(review)
-            with gr.Tab("Browse", id="browse") as tab:
+            with gr.Tab("Review", id="review"):
+                build_review()
+            with gr.Tab("Browse", id="browse"):
                 browse = BrowseTab(workspace.store)
-            with gr.Tab("Findings", id="findings") as findings:
-                build_findings(findings)
-            with gr.Tab("Releases", id="releases") as frozen:
+            with gr.Tab("Findings", id="findings"):
+                build_findings()
+            with gr.Tab("Releases", id="releases"):
                 releases = ReleasesTab(workspace)
-            with gr.Tab("Models", id="models") as models:
-                build_models(models)
+            with gr.Tab("Models", id="models"):
+                build_models()
             with gr.Tab("Team", id="team", visible=False) as people:
                 team = TeamTab(workspace, throughput or Throughput(workspace.store.database))
-        browse.wire(tab, tabs)
-        releases.wire(blocks, frozen)
+        browse.wire(tabs)
+        releases.wire(blocks)
         team.wire(blocks, people, tabs)
     return blocks
 

@@ -17,6 +17,7 @@ from whyseg.schemas import ReasoningType, State
 from whyseg.schemas.sample import MAX_DEPTH
 from whyseg.ui.annotate import MODULE, guides
 from whyseg.ui.roles import member
+from whyseg.ui.seen import build_seen
 from whyseg.ui.sight import viewer
 
 PAGE_SIZE = 24
@@ -28,7 +29,6 @@ ORDERS = [("as added", "added"), ("last changed first", "updated")]
 MATRIX = f"""{MODULE}.then(page => page.mountCoverage(element, {{
     types: props.guides, picked: () => trigger("picked"),
 }}));"""
-SHOW_MATRIX = f"async () => (await {MODULE}).showCoverage()"
 PICKED = f"async () => (await {MODULE}).picked()"
 OPEN = f"async id => {{ if (id) await (await {MODULE}).open(id); }}"
 FIRST_STRONG, POP = "\u2068", "\u2069"  # Unicode's isolation of a part of a line
@@ -142,6 +142,7 @@ class BrowseTab:
     def __init__(self, store: Store) -> None:
         """Build the tab inside the current Blocks context."""
         self.store = store
+        self.seen = build_seen()
         self.matrix = gr.HTML(
             html_template="<div></div>",
             js_on_load=MATRIX,
@@ -199,14 +200,13 @@ class BrowseTab:
         now = {"fields": fields, "number": found.number, "ids": found.ids}
         return gr.Gallery(found.pictures, selected_index=None), found.rows, found.summary, now
 
-    def wire(self, tab: gr.Tab, tabs: gr.Tabs) -> None:
+    def wire(self, tabs: gr.Tabs) -> None:
         """Connect fields, pages and choices; ``tabs`` turns to the annotation page when a sample is chosen."""
         fields = [self.text, self.state, self.type, self.depth, self.mine, self.order]
         # One event for all that changes the list: of two, the reply to the older could come last and stay.
-        triggers = [tab.select, *(field.change for field in fields), self.before.click, self.after.click]
+        triggers = [self.seen.select, *(field.change for field in fields), self.before.click, self.after.click]
         outputs = [self.gallery, self.table, self.summary, self.shown]
         gr.on(triggers, self.show, [*fields, self.shown], outputs, trigger_mode="always_last", **QUIET)
-        tab.select(None, None, None, js=SHOW_MATRIX, **QUIET)
         self.matrix.picked(None, None, [self.type, self.depth], js=PICKED, **QUIET)
         for component in (self.gallery, self.table):
             chosen = component.select(_pick, self.shown, [self.chosen, tabs], **QUIET)

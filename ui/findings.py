@@ -6,11 +6,10 @@ from whyseg.curation.signals import MODEL_FINDINGS
 from whyseg.ui.annotate import MODULE
 
 MOUNT = f"{MODULE}.then(page => page.mountFindings(element, {{ kinds: props.kinds }}));"
-SHOW = f"async () => (await {MODULE}).showFindings()"
 
 
-def build_findings(tab: gr.Tab) -> None:
-    """Build the page inside its tab; the list is asked for whenever the tab is opened."""
+def build_findings() -> None:
+    """Build the page inside its tab; it asks for the list whenever it is seen."""
     gr.HTML(
         html_template="<div></div>",
         js_on_load=MOUNT,
@@ -18,4 +17,3 @@ def build_findings(tab: gr.Tab) -> None:
         elem_id="ws-findings",
         kinds=list(MODEL_FINDINGS),
     )
-    tab.select(None, None, None, js=SHOW, queue=False, show_progress="hidden", api_visibility="private")

@@ -16,6 +16,7 @@ from whyseg.schemas.errors import WhysegError
 from whyseg.ui.browse import QUIET, base_url
 from whyseg.ui.roles import Verb, may, member, require
 from whyseg.ui.routes.releases import Comparisons
+from whyseg.ui.seen import build_seen
 
 HEADERS = ["release", "samples", "images", "train", "validation", "test", "frozen", "by", "on (UTC)", "hash", "notes"]
 DIFFERENCES = ["question", "question before", "what differs", "masks' IoU", "split", "sample"]
@@ -120,6 +121,7 @@ class ReleasesTab:
         """Build the tab inside the current Blocks context."""
         self.workspace = workspace
         self.releases, self.comparisons = Releases(workspace), Comparisons(workspace)
+        self.seen = build_seen()
         with gr.Row(elem_id="ws-release-form") as self.form:
             self.name = gr.Textbox(
                 label="New release", placeholder="v1", max_lines=1, max_length=64, elem_id="ws-release-name"
@@ -211,7 +213,7 @@ class ReleasesTab:
             return str(error), gr.skip()
         return f"{made.name}: {made.samples} samples of {made.images} images are frozen", ""
 
-    def wire(self, blocks: gr.Blocks, tab: gr.Tab) -> None:
+    def wire(self, blocks: gr.Blocks) -> None:
         """Connect the form, which only those see who may use it, the choices and the pages."""
         blocks.load(_form, None, self.form, **QUIET)
         choices = [self.before, self.after, self.kind]
@@ -220,7 +222,13 @@ class ReleasesTab:
             self.shown,
         ]  # fmt: skip
         # One event for all that changes what is shown: of two, the reply to the older could come last and stay.
-        triggers = [tab.select, *(field.input for field in choices), self.back.click, self.next.click, self.told.change]
+        triggers = [
+            self.seen.select,
+            *(field.input for field in choices),
+            self.back.click,
+            self.next.click,
+            self.told.change,
+        ]
         gr.on(triggers, self.show, [*choices, self.shown], outputs, trigger_mode="always_last", **QUIET)
         gr.on(
             [self.create.click, self.name.submit],

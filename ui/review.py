@@ -19,11 +19,10 @@ REASONS = {
     Reason.OTHER: "Other",
 }
 MOUNT = f"{MODULE}.then(page => page.mountReview(element, {{ reasons: props.reasons, types: props.guides }}));"
-SHOW = f"async () => (await {MODULE}).showReview()"
 
 
-def build_review(tab: gr.Tab) -> None:
-    """Build the page inside its tab; the queue is asked for whenever the tab is opened."""
+def build_review() -> None:
+    """Build the page inside its tab; it asks for the queue whenever it is seen."""
     gr.HTML(
         html_template="<div></div>",
         js_on_load=MOUNT,
@@ -32,4 +31,3 @@ def build_review(tab: gr.Tab) -> None:
         reasons=[[reason.value, text] for reason, text in REASONS.items()],
         guides=guides(),
     )
-    tab.select(None, None, None, js=SHOW, queue=False, show_progress="hidden", api_visibility="private")

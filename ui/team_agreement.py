@@ -3,7 +3,6 @@
 Text of users goes into components that show it as text alone: gallery captions, tables of type ``str``, text boxes.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -229,13 +228,13 @@ class AgreementSection:
             return str(error)
         return f"adopted: the sample is at r{made.revision.number}, a {made.state.value}"
 
-    def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
+    def wire(self, shown: Any, tabs: gr.Tabs) -> None:
         """Connect the order, the pages, the table of samples, and adopting.
 
-        The report is made when its own tab is opened, not whenever the team's is: of many samples that takes a while.
+        The report is made when it is looked at, and not before: of many samples that takes a while.
         """
         outputs = [self.summary, self.figures, self.pairs, self.gold, self.items, self.page, self.shown]
-        triggers = [*shown[-1:], self.order.input, self.back.click, self.next.click, self.again.click]
+        triggers = [shown, self.order.input, self.back.click, self.next.click, self.again.click]
         gr.on(triggers, self.show, [self.order, self.shown], outputs, trigger_mode="always_last", **QUIET)
         chosen = self.items.select(self.choose, self.shown, self.chosen, **QUIET)
         details = [self.iou, self.edge, self.gallery, self.answer, self.parent, self.told]

@@ -121,13 +121,13 @@ class AuditSection:
         now = {"fields": fields, "number": found.number, "ids": found.ids}
         return found.rows, found.summary, gr.Dropdown(choices=choices), now  # what was chosen meanwhile stays
 
-    def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
+    def wire(self, shown: Any, tabs: gr.Tabs) -> None:
         """Connect filters, pages and rows; ``tabs`` turns to the annotation page when a row's sample is chosen."""
         fields = [self.actor, self.action, self.subject, self.since, self.until]
         typed = [field.submit for field in fields if field is not self.action]
         left = [field.blur for field in fields if field is not self.action]
         # One event for all that changes the list: of two, the reply to the older could come last and stay.
-        triggers = [*shown, *typed, *left, self.action.input, self.newer.click, self.older.click]
+        triggers = [shown, *typed, *left, self.action.input, self.newer.click, self.older.click]
         outputs = [self.table, self.summary, self.action, self.shown]
         gr.on(triggers, self.show, [*fields, self.shown], outputs, trigger_mode="always_last", **QUIET)
         chosen = self.table.select(_pick, self.shown, [self.chosen, tabs], **QUIET)

@@ -3,7 +3,6 @@
 Text of users goes into components that show it as text alone: tables of type ``str``, text boxes, choices of a menu.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -166,10 +165,10 @@ class PeopleSection:
         said = f"{made.name} is {made.role.value}" + (" and cannot sign in" if made.disabled else "")
         return said + (", with the new password" if wanted.get("password") else ""), None, ""
 
-    def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
+    def wire(self, shown: Any, tabs: gr.Tabs) -> None:
         """Connect the choices and the forms."""
         choices = [self.period, self.measure]
-        triggers = [*shown, self.period.input, self.measure.input, self.told.change]
+        triggers = [shown, self.period.input, self.measure.input, self.told.change]
         outputs = [self.table, self.plot, self.accounts, self.user, self.told]
         gr.on(triggers, self.show, choices, outputs, trigger_mode="always_last", **QUIET)
         self.add.click(

@@ -207,12 +207,12 @@ class WorkSection:
     def _hand_gold(self, ids: list[str], people: list[str], each: int | None, who: Member) -> str:
         return told(self.answers.hand_out(ids, _some(people), by=who.name, each=each, kind="gold"))
 
-    def wire(self, shown: Sequence[Any], tabs: gr.Tabs) -> None:
-        """Connect the filters, the pages and the buttons; it fills when its own tab is opened."""
+    def wire(self, shown: Any, tabs: gr.Tabs) -> None:
+        """Connect the filters, the pages and the buttons; it fills when it is looked at."""
         fields = [self.text, self.state, self.type, self.depth, self.assigned]
         outputs = [self.samples, self.summary, self.people, self.assigned, self.shown]
         chosen = [self.text.change, *(field.input for field in fields[1:])]
-        triggers = [*shown[-1:], *chosen, self.back.click, self.next.click, self.done.change]
+        triggers = [shown, *chosen, self.back.click, self.next.click, self.done.change]
         gr.on(triggers, self.show, [*fields, self.people, self.shown], outputs, trigger_mode="always_last", **QUIET)
         inputs = [*fields, self.samples, self.which, self.people, self.each]
         gr.on([button.click for button in self.acts], self.act, inputs, [self.told, self.done], **QUIET)

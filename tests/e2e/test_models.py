@@ -85,3 +85,15 @@ def test_a_dropped_file_is_asked_about_and_not_kept(make_desk: Callable[[], Desk
     expect(page.locator(".ws-models .ws-bar")).to_contain_text("not a picture")
     assert desk.api.get("/samples").json()["total"] == before
     assert wrong == []
+
+
+@pytest.mark.parametrize(("name", "filled"), [("Models", ".ws-policy:not(:empty)"), ("Browse", "#ws-gallery img")])
+def test_a_tab_that_is_chosen_before_the_page_is_ready_shows_its_content(
+    make_desk: Callable[[], Desk], name: str, filled: str
+) -> None:
+    desk = make_desk()
+    desk.page.goto(f"{desk.url}/app/", wait_until="commit")
+    desk.page.get_by_role("tab", name=name).click()  # as soon as it is there: Gradio has wired no event yet
+    expect(desk.page.locator(filled).first).to_be_visible()
+    if name == "Models":  # and then the picture of the sample that is open in Annotate, once there is one
+        expect(desk.page.locator(".ws-models header .ws-file")).not_to_have_text("no picture")

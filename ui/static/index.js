@@ -6,6 +6,9 @@ import { Fixing, turnTo } from "./fixing.js";
 import { isProposed } from "./proposals.js";
 import { ModelsPage } from "./models.js";
 import { ReviewPage } from "./review.js";
+import { whenSeen } from "./seen.js";
+
+export { whenSeen };
 
 let aimed = null; // the sample at which the review is to open
 let desk = null, panel = null, drafting = null, noticed = null, review = null, fixing = null, findings = null, coverage = null, models = null, cell = null;
@@ -22,7 +25,7 @@ export function mount(slot, host) {
     if (panel) mountPanel(panel);
     if (drafting) mountDrafts(drafting);
     if (noticed) mountNoticed(noticed);
-    if (first) desk.start();
+    if (first) desk.start().then(() => models?.root.offsetParent && models.show()); // which takes the sample that is open now
 }
 
 export function mountPanel(slot) {
@@ -45,28 +48,32 @@ export function mountNoticed(slot) {
 // What the form's fields are to show, in their order.
 export const fields = () => desk.form.values;
 
+// A page that asks the server anew whenever its tab is chosen.
+function shown(page, show = page => page.show()) {
+    whenSeen(page.root, () => show(page));
+    return page;
+}
+
 // Opens a sample by its id.
 export const open = id => desk.open(id);
 
 // In the review tab's shell: `host` is {reasons, types}.
 export function mountReview(slot, host) {
-    review ??= new ReviewPage({ ...host, fix: (id, done) => (fixing ??= new Fixing(desk)).start(id, done) });
+    review ??= shown(new ReviewPage({ ...host, fix: (id, done) => (fixing ??= new Fixing(desk)).start(id, done) }), page => {
+        const aim = aimed;
+        aimed = null;
+        page.show(aim);
+    });
     slot.replaceChildren(review.root);
 }
 
 // The running review page, for tests.
 export const reviewing = () => review;
 
-export const showReview = () => {
-    const aim = aimed;
-    if (review) aimed = null;
-    return review?.show(aim);
-};
-
 // In the findings tab's shell: `host` is {kinds}, the kinds of a model's findings. A click on one of these opens the review at the
 // change that is proposed, where there is one; on another, its sample on the annotation page.
 export function mountFindings(slot, host) {
-    findings ??= new FindingsPage(async finding => {
+    findings ??= shown(new FindingsPage(async finding => {
         if (host.kinds.includes(finding.kind) && (await isProposed(finding.opens))) {
             aimed = finding.opens;
             turnTo("Review");
@@ -74,37 +81,31 @@ export function mountFindings(slot, host) {
             turnTo("Annotate");
             desk.openAt(finding.opens, finding.id);
         }
-    });
+    }));
     slot.replaceChildren(findings.root);
 }
 
-export const showFindings = () => findings?.show();
-
 // In the models tab's shell; what a policy answered becomes a sample on the annotation page.
 export function mountModels(slot) {
-    models ??= new ModelsPage({
+    models ??= shown(new ModelsPage({
         current: () => desk?.found ?? null,
         open: id => {
             turnTo("Annotate");
             desk.open(id);
         },
-    });
+    }));
     slot.replaceChildren(models.root);
 }
 
-export const showModels = () => models?.show();
-
 // In the coverage's shell, above the list of samples: `host` is {types, picked(): Gradio takes `picked` for the list's filters}.
 export function mountCoverage(slot, host) {
-    coverage ??= new Coverage(host.types, chosen => {
+    coverage ??= shown(new Coverage(host.types, chosen => {
         cell = chosen;
         coverage.host.picked();
-    });
+    }));
     coverage.host = host;
     slot.replaceChildren(coverage.root);
 }
-
-export const showCoverage = () => coverage?.show();
 
 // The reasoning type and the depth that were chosen in the matrix.
 export const picked = () => [cell.type, cell.depth];
