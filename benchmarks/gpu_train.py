@@ -6,15 +6,18 @@ rewards, the update over the kept ones. Random text earns nothing, so rewards ar
 object each. Two groups go through, and the second is measured: seconds, tokens a second, peak memory and whether that
 fits on a card of 80 GB. A whole step is extrapolated, prompts times one group.
 
+Each preset has a process of its own, and what is known is written after each. One that fails, is cut off or no longer
+fits into ``--minutes`` is written down with the reason; what it printed lies in ``--logs``.
+
 ``--tiny`` runs the same with tiny shapes on a CPU: a check of this script, no measurement.
 """
 
 import argparse
-import gc
 import json
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import describe
+from benchmarks.parts import ROOT, Parts
 from whyseg import data as packaged
 from whyseg.curation.segmenters.sam2 import Sam2Segmenter
 from whyseg.schemas import Mask
@@ -35,6 +39,7 @@ from whyseg.training.settings import Machine, arguments
 from whyseg.training.targets import Target, TargetInstance
 
 OUT = Path(__file__).parent / "results" / "gpu_train.json"
+MODULE = "gpu_train"
 PRESETS = ("seg_zero_3b", "vision_reasoner_7b", "sam_r1_7b", "star_7b_stage1", "star_7b_stage2")
 ROWS = 4  # rollouts of a backward pass
 BATCHES = 2  # the second is measured
@@ -219,10 +224,6 @@ def tried(preset: Preset, shape: str, masks: Masks, folder: Path, tokens: int) -
         return measured(preset, shape, masks, folder, tokens)
     except torch.cuda.OutOfMemoryError as error:
         return {"policy": shape, "fits_80_gb": False, "does_not_fit": " ".join(str(error).split())[:200]}
-    finally:
-        gc.collect()  # a trainer and what hears it hold each other
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
 
 def small(preset: Preset) -> Preset:
@@ -233,27 +234,51 @@ def small(preset: Preset) -> Preset:
     return Preset.parse(plain)
 
 
+def one(name: str, tiny: bool, tokens: int, out: Path) -> None:
+    """Measure one preset in this process, and write what was found."""
+    warnings.simplefilter("ignore")
+    preset = small(load_preset(name)) if tiny else load_preset(name)
+    shape = "tiny" if tiny else name.split("_")[-1 if name.endswith("b") else -2]
+    with tempfile.TemporaryDirectory() as place:
+        masks = Masks(segmenter(Path(place) / "sam", tiny), together=64 if torch.cuda.is_available() else 16)
+        found = tried(preset, shape, masks, Path(place), tokens)
+    out.write_text(json.dumps(found))
+
+
+def every(presets: Sequence[str], parts: Parts, out: Path, *, tiny: bool, tokens: int) -> None:
+    """Measure presets one after the other, each in its own process; the results are written after each."""
+    machine = describe("torch", "transformers", "trl", "peft")
+    machine["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    result: dict[str, Any] = {"machine": machine, "tiny": tiny, "presets": {}, **parts.notes()}
+    longest = 0.0
+    with tempfile.TemporaryDirectory() as place:
+        for name in presets:
+            found = Path(place) / f"{name}.json"
+            more = ["--part", name, "--tokens", str(tokens), "--out", str(found), *["--tiny"] * tiny]
+            if parts.run(name, *more, needs=longest):
+                longest = max(longest, parts.seconds[name])
+                result["presets"][name] = json.loads(found.read_text()) | {"process_s": parts.seconds[name]}
+                print(name, json.dumps(result["presets"][name]), flush=True)
+            out.write_text(json.dumps(result, indent=1) + "\n")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--presets", nargs="+", default=list(PRESETS))
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{MODULE}", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=[*PRESETS, "seg_zero_7b"])
     parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--minutes", type=float, default=12, help="for all of it")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--out", type=Path, default=OUT)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    if not (options.tiny or torch.cuda.is_available()):
+    parser.add_argument("--logs", type=Path, default=ROOT / "build" / MODULE)
+    parser.add_argument("--part", help="measure this preset alone, in this process")
+    given = parser.parse_args()
+    if not (given.tiny or torch.cuda.is_available()):
         raise SystemExit("no GPU here; --tiny checks the script on a CPU")
-    result: dict[str, Any] = {"machine": describe("torch", "transformers", "trl", "peft"), "presets": {}}
-    result["machine"]["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        masks = Masks(segmenter(folder / "sam", options.tiny), together=64 if torch.cuda.is_available() else 16)
-        for name in options.presets:
-            preset = small(load_preset(name)) if options.tiny else load_preset(name)
-            shape = "tiny" if options.tiny else name.split("_")[-1 if name.endswith("b") else -2]
-            result["presets"][name] = tried(preset, shape, masks, folder, options.tokens)
-            print(name, json.dumps(result["presets"][name]), flush=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    if given.part:
+        return one(given.part, given.tiny, given.tokens, given.out)
+    parts = Parts.of(MODULE, given.minutes, given.logs.resolve())
+    every(given.presets, parts, given.out.resolve(), tiny=given.tiny, tokens=given.tokens)
+    parts.finish()
 
 
 if __name__ == "__main__":
