@@ -22,9 +22,10 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from whyseg.curation.database import Database
 from whyseg.curation.tables import ImageRow, SampleRow
 from whyseg.schemas.errors import StoreUnavailable
 
@@ -32,21 +33,26 @@ Found = Select[int] | CompoundSelect[int]
 
 PREFIX = "sample_words"  # what the index's tables, on PostgreSQL its indices, begin with
 _SHORTEST = 3  # characters that the index can look for
+_MEND = "whyseg verify --reindex makes the index anew"
 _LONGEST = 64  # characters of a text that the index is asked for; each costs a look-up of its own
 
 # The texts lie in the column's shadow table as they were written: reading them there costs half as much.
 _WORDS, _TEXTS = table(PREFIX, column("rowid", Integer)), table(f"{PREFIX}_content", column("id", Integer))
+_TRIGGERS = f"{PREFIX}_added", f"{PREFIX}_changed"
 _FILL = f"""
     INSERT INTO {PREFIX} (rowid, query, file_name)
     SELECT added, lower(query), lower(file_name) FROM samples JOIN images ON images.id = samples.image_id
 """
 _SQLITE = (
-    f"CREATE VIRTUAL TABLE {PREFIX} USING fts5(query, file_name, tokenize = 'trigram case_sensitive 1')",
+    f"""CREATE VIRTUAL TABLE {PREFIX}
+    USING fts5(query, file_name, columnsize = 0, tokenize = 'trigram case_sensitive 1')""",
     f"{_FILL} ORDER BY added",
-    f"""CREATE TRIGGER {PREFIX}_added AFTER INSERT ON samples BEGIN
+    # One large part, which later saves leave alone: merging it again would make one of them wait.
+    f"INSERT INTO {PREFIX} ({PREFIX}) VALUES ('optimize')",
+    f"""CREATE TRIGGER {_TRIGGERS[0]} AFTER INSERT ON samples BEGIN
         {_FILL} WHERE added = new.added;
     END""",
-    f"""CREATE TRIGGER {PREFIX}_changed AFTER UPDATE OF query ON samples WHEN new.query IS NOT old.query BEGIN
+    f"""CREATE TRIGGER {_TRIGGERS[1]} AFTER UPDATE OF query ON samples WHEN new.query IS NOT old.query BEGIN
         UPDATE {PREFIX} SET query = lower(new.query) WHERE rowid = new.added;
     END""",
 )
@@ -63,8 +69,8 @@ def make(connection: Connection) -> bool:
     Raises ``StoreUnavailable`` where this Python's SQLite has no FTS5 with trigrams; PostgreSQL does without the index.
     """
     if connection.dialect.name == "sqlite":
-        for name in ("added", "changed"):
-            connection.execute(text(f"DROP TRIGGER IF EXISTS {PREFIX}_{name}"))
+        for name in _TRIGGERS:
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
         connection.execute(text(f"DROP TABLE IF EXISTS {PREFIX}"))
         try:
             connection.execute(text(_SQLITE[0]))
@@ -83,6 +89,12 @@ def make(connection: Connection) -> bool:
     except DBAPIError:  # not installed there, or not for this user
         return False
     return True
+
+
+def remake(database: Database) -> bool:
+    """Make the index anew, as `make` does, while nobody else writes."""
+    with database.write() as session:
+        return make(session.connection())
 
 
 def is_made(connection: Connection) -> bool:
@@ -120,27 +132,35 @@ def _holds(name: str, wanted: str) -> ColumnElement[bool]:
 
 
 def word_problems(session: Session) -> Iterator[tuple[str, str]]:
-    """Yield which samples a search would not find as it should, as (what, message); of SQLite's index alone."""
+    """Yield where a search would not find what it should, as (what, message); on SQLite, where the index is ours."""
     if session.get_bind().dialect.name != "sqlite":
         return
     kept = table(PREFIX, column("rowid"), column("query"), column("file_name"))
-    texts = {row.rowid: (row.query, row.file_name) for row in session.execute(select(kept))}
-    terms = _terms(session)
+    try:
+        texts = {row.rowid: (row.query, row.file_name) for row in session.execute(select(kept))}
+        terms = _terms(session)
+    except DatabaseError as error:
+        yield "search index", f"cannot be read: {error.orig}; {_MEND}"
+        return
+    names = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"))
+    if not set(_TRIGGERS) <= set(names):
+        yield "search index", f"does not follow what is written; {_MEND}"
     asked = select(SampleRow.id, SampleRow.added, SampleRow.query, ImageRow.file_name)
     asked = asked.join(ImageRow, ImageRow.id == SampleRow.image_id).order_by(SampleRow.added)
     for key, added, query, file_name in session.execute(asked.execution_options(yield_per=1000)):
         lower = (query and query.lower(), file_name.lower())
         expected = sum(max(0, len((one or "").split("\0")[0]) - _SHORTEST + 1) for one in lower)
         if texts.pop(added, None) != lower or terms.pop(added, 0) != expected:
-            yield f"sample {key}", "is not found by what its question and file name say"
+            yield f"sample {key}", f"is not found by what its question and file name say; {_MEND}"
     for number in sorted(texts.keys() | terms.keys()):
-        yield f"search index, row {number}", "stands for no sample"
+        yield f"search index, row {number}", f"stands for no sample; {_MEND}"
 
 
 def _terms(session: Session) -> dict[int, int]:
     """Return how many trigrams the index itself holds of each row."""
     name = f"temp.{PREFIX}_terms"
     session.execute(text(f"CREATE VIRTUAL TABLE {name} USING fts5vocab(main, {PREFIX}, instance)"))
-    found = {doc: count for doc, count in session.execute(text(f"SELECT doc, count(*) FROM {name} GROUP BY doc"))}
-    session.execute(text(f"DROP TABLE {name}"))
-    return found
+    try:
+        return {doc: count for doc, count in session.execute(text(f"SELECT doc, count(*) FROM {name} GROUP BY doc"))}
+    finally:
+        session.execute(text(f"DROP TABLE {name}"))

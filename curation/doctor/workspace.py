@@ -10,13 +10,14 @@ from glob import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import make_url, select
+from sqlalchemy import Connection, make_url, select
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.sql.expression import column, table
 
 from whyseg.curation.blobs import FRESH_SECONDS, TEMPORARY
 from whyseg.curation.database import HEAD, Database, schema_version
 from whyseg.curation.doctor.base import Finding
+from whyseg.curation.searching import PREFIX, is_made
 from whyseg.curation.times import now, stamp
 from whyseg.curation.workspace import DATABASE, FOLDERS, SETTINGS, Settings, read_settings
 from whyseg.schemas.errors import NotAWorkspace, WhysegError
@@ -112,6 +113,18 @@ def _server(database: Database, path: Path) -> Iterator[Finding]:
         if version == HEAD:
             ends: Sequence[str] = session.scalars(select(column("expires_at")).select_from(table("leases"))).all()
             yield _leases(ends)
+            yield _server_search(session.connection(), path)
+
+
+def _server_search(connection: Connection, path: Path) -> Finding:
+    if is_made(connection):
+        return Finding(level="ok", what="search", says="goes through an index of the database")
+    return Finding(
+        level="warning",
+        what="search",
+        says="looks at every question: the database lacks the extension pg_trgm, which its owner can make",
+        mend=f"psql -c 'CREATE EXTENSION pg_trgm', then: whyseg verify --reindex --workspace {_word(path)}",
+    )
 
 
 def _file(file: Path, path: Path) -> Iterator[Finding]:
@@ -131,6 +144,7 @@ def _file(file: Path, path: Path) -> Iterator[Finding]:
             if version == HEAD:
                 yield from _journal(connection, file, path)
                 yield from _records(connection, path)
+                yield _search(connection, path)
                 yield _leases([row[0] for row in connection.execute("SELECT expires_at FROM leases")])
     except sqlite3.DatabaseError as error:
         yield Finding(level="problem", what="database", says=f"{file} cannot be read: {error}", mend=back)
@@ -221,6 +235,17 @@ def _records(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
         samples = connection.execute("SELECT count(*) FROM samples").fetchone()[0]
         says = f"{samples} samples of {len(keys)} pictures look whole; {verify} derives every hash again"
         yield Finding(level="ok", what="records", says=says)
+
+
+def _search(connection: sqlite3.Connection, path: Path) -> Finding:
+    try:
+        connection.execute(f"SELECT count(*) FROM {PREFIX} WHERE {PREFIX} MATCH '\"whyseg\"'").fetchone()
+    except sqlite3.DatabaseError as error:
+        mend = f"whyseg verify --reindex --workspace {_word(path)}"
+        if "no such module" in str(error):
+            mend = "make an environment with a Python whose SQLite has FTS5 (3.34 or newer) and install whyseg there"
+        return Finding(level="problem", what="search", says=f"its index cannot be used: {error}", mend=mend)
+    return Finding(level="ok", what="search", says="goes through an index")
 
 
 def _leases(ends: Sequence[str]) -> Finding:
