@@ -9,8 +9,10 @@ from sqlalchemy import select, update
 
 from tests.builders import block, filled_workspace
 from tests.proposed import add_proposal, add_signals
+from whyseg.curation.finding_pages import Findings
 from whyseg.curation.findings import finding_row
 from whyseg.curation.migrations.versions import m0008_ranks as migration
+from whyseg.curation.migrations.versions import m0009_words as words
 from whyseg.curation.ordering import Order
 from whyseg.curation.proposals import Proposals
 from whyseg.curation.queries import SampleFilter
@@ -77,6 +79,56 @@ def test_the_worst_findings_come_first_then_the_most(store: Store, ids: list[str
     with store.database.write() as session:
         session.add(finding_row(Finding.parse({**gone, "sample_id": ids[0]})))
     assert listed(store, ids, "findings") == [3, 2, 1, 0]
+
+
+def test_a_finding_counts_while_it_is_open_and_nobody_has_set_it_aside(store: Store, ids: list[str]) -> None:
+    def told(key: str, place: int | None, severity: str) -> Finding:
+        about = {"sample_id": ids[place]} if place is not None else {"image_id": store.head(ids[0]).sample.image_id}
+        said = {"id": key, "kind": "odd", "severity": severity, "message": "odd", "created_at": EARLY}
+        return Finding.parse({**said, **about})
+
+    error, warning, info, picture = (
+        told("a", 1, "error"),
+        told("b", 2, "warning"),
+        told("c", 3, "info"),
+        told("d", None, "error"),
+    )
+    findings = Findings(store)
+    store.settle_findings([error, warning, info, picture], ["odd"])
+    orders = [listed(store, ids, "findings")]
+    findings.set_aside("a", reason="it is right", by="ann")
+    orders.append(listed(store, ids, "findings"))
+    findings.bring_back("a", by="ann")
+    store.settle_findings([error, told("b", 2, "info"), told("e", 2, "info"), info], ["odd"])
+    orders.append(listed(store, ids, "findings"))
+    store.settle_findings([info], ["odd"])
+    orders.append(listed(store, ids, "findings"))
+    store.settle_findings([info, warning], ["odd"])
+    orders.append(listed(store, ids, "findings"))
+    # by severity; without the error; two of a kind before one; the rest gone; one open again
+    assert orders == [[1, 2, 3, 0], [2, 3, 0, 1], [1, 2, 3, 0], [3, 0, 1, 2], [2, 3, 0, 1]]
+    head = store.head(ids[2])
+    store.revise(ids[2], head.sample.model_copy(update={"no_target": True}), parent=head.revision.id, author="ann")
+    assert listed(store, ids, "findings") == [2, 3, 0, 1]  # until the checks look again
+    with store.database.write() as session:
+        assert list(rank_problems(session)) == []
+        session.execute(update(SampleRow).where(SampleRow.id == ids[3]).values(findings=0))
+        assert [what for what, _ in rank_problems(session)] == [f"sample {ids[3]}"]
+
+
+def test_the_migration_sorts_by_the_findings_that_are_there(store: Store, ids: list[str]) -> None:
+    said = [("a", 1, "error"), ("b", 1, "info"), ("c", 2, "warning"), ("d", 3, "error")]
+    for key, place, severity in said:
+        told = {"id": key, "kind": "odd", "severity": severity, "message": "odd", "created_at": EARLY}
+        store.add_finding(Finding.parse({**told, "sample_id": ids[place]}))
+    Findings(store).set_aside("d", reason="it is right", by="ann")
+    kept = select(SampleRow.findings).order_by(SampleRow.added)
+    with store.database.write() as session:
+        session.execute(update(SampleRow).values(findings=None))
+        words._fill(session.connection())
+        # an error and one more: 0 less 2; a warning: a million less 1
+        assert list(session.scalars(kept)) == [None, -2, 999_999, None]
+        assert list(rank_problems(session)) == []
 
 
 def test_samples_with_an_open_proposal_are_found_the_surest_first(store: Store, ids: list[str]) -> None:

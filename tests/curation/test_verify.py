@@ -6,6 +6,7 @@ from tests.behind import copied, tamper
 from tests.builders import complete, filled_workspace
 from whyseg.curation.queries import SampleFilter
 from whyseg.curation.releases import Releases
+from whyseg.curation.searching import remake
 from whyseg.curation.verify import verify
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Release, Review, Sample, release_hash
@@ -146,3 +147,28 @@ def test_a_damaged_database_page_is_an_error_of_ours(path: Path) -> None:
     except CorruptStore as error:
         found = [str(error)]
     assert found
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("UPDATE sample_words_content SET c1 = 'x'", "is not found by what its question and file name say"),
+        ("DELETE FROM sample_words WHERE rowid = 2", "is not found by what its question and file name say"),
+        (
+            "INSERT INTO sample_words (rowid, query) VALUES (9, 'what else?')",
+            "search index, row 9: stands for no sample",
+        ),
+        ("DROP TRIGGER sample_words_changed", "search index: does not follow what is written"),
+        ("DELETE FROM sample_words_data WHERE id > 10", "search index: cannot be read: "),
+        ("DROP TABLE sample_words", "search index: cannot be read: no such table"),
+    ],
+)
+def test_a_wrong_search_index_is_told_and_made_anew(path: Path, statement: str, complaint: str) -> None:
+    tamper(path, statement)
+    told = problems(path)
+    assert any(complaint in line for line in told), told
+    assert all(line.endswith("whyseg verify --reindex makes the index anew") for line in told)
+    with Workspace.open(path) as workspace:
+        assert remake(workspace.store.database)
+    assert problems(path) == []

@@ -181,6 +181,14 @@ def test_missing_folders_are_made_by_the_command_that_is_given(path: Path) -> No
     assert looked(path) == []
 
 
+@pytest.mark.sqlite
+def test_a_damaged_search_index_is_a_problem_that_verify_mends(path: Path) -> None:
+    tamper(path, "DROP TABLE sample_words_data")
+    found = only(path)
+    assert (found.level, found.what) == ("problem", "search")
+    assert found.mend == f"whyseg verify --reindex --workspace '{path}'"
+
+
 def test_a_workspace_that_cannot_be_written_to_is_a_warning(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda place, mode: place != path / "images")
     found = only(path)
