@@ -101,6 +101,34 @@ def photograph(request: pytest.FixtureRequest, segmenter: Any) -> tuple[Any, flo
     return segmenter.embed(load()), x, y
 
 
+def test_the_decoder_that_is_cut_answers_to_the_same_bits(folder: Path) -> None:
+    import onnx
+    import onnxruntime
+
+    from whyseg.curation.segmenters.mobilesam import decoder
+
+    cut, whole = decoder(folder / "sam.onnx"), onnx.load(folder / "sam.onnx")
+    whole.graph.output.extend(cut.graph.output)
+    rng = np.random.default_rng(0)
+    inputs = {
+        "image_embeddings": rng.normal(0, 0.5, (1, 256, 64, 64)).astype(np.float32),
+        "point_coords": np.array([[[500, 300], [0, 0]]], np.float32),
+        "point_labels": np.array([[1, -1]], np.float32),
+        "mask_input": np.zeros((1, 1, 256, 256), np.float32),
+        "has_mask_input": np.zeros(1, np.float32),
+    }
+    names = [output.name for output in cut.graph.output]
+    found = []
+    for graph, more in ((cut, {}), (whole, {"orig_im_size": np.array([3000, 4000], np.float32)})):
+        session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        found.append(session.run(names, inputs | more))
+    masks, scores = found[0]
+    assert masks.shape == (1, 4, 256, 256)
+    assert scores.shape == (1, 4)
+    assert np.array_equal(masks, found[1][0])
+    assert np.array_equal(scores, found[1][1])
+
+
 def full(proposal: Proposal, size: tuple[int, int]) -> BoolArray:
     (x, y, width, height), pixels = proposal.crop()
     mask = np.zeros(size, bool)
