@@ -3,7 +3,6 @@
 import { IGNORE } from "./layers.js";
 
 const STRIPES = 6; // device pixels of the ignore region's hatching
-const STRIP = 16; // columns that are turned together: a cache line of pixels
 
 export function paintPicture(canvas, view, picture) {
     const context = canvas.getContext("2d"), scale = view.k * view.dpr;
@@ -23,14 +22,15 @@ export function paintMasks(canvas, view, [height, width], entries, alpha, area =
     const w = within(Math.ceil(area[2] * scale + ox) + line, canvas.width) - left;
     const h = within(Math.ceil(area[3] * scale + oy) + line, canvas.height) - top;
     if (w <= 0 || h <= 0) return;
-    const context = canvas.getContext("2d"), image = context.createImageData(w, h);
-    if (entries.length) {
-        // One row and column more on each side, so that an outline at the edge of the area knows its neighbours.
-        const grid = { left: left - line, top: top - line, w: w + 2 * line, h: h + 2 * line };
-        const columns = columnsOf(grid, entries, scale, ox, oy, [height, width]);
-        turn(coloured(columns, grid.h, line, coloursOf(entries, alpha), left + top), new Uint32Array(image.data.buffer), w, h, grid.h, line);
-    }
-    context.putImageData(image, left, top);
+    const context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    if (!entries.length) return void context.clearRect(left, top, w, h);
+    // One row and column more on each side, so that an outline at the edge of the area knows its neighbours.
+    const grid = { left: left - line, top: top - line, w: w + 2 * line, h: h + 2 * line };
+    const columns = columnsOf(grid, entries, scale, ox, oy, [height, width]);
+    const image = imageOf(w, h), changes = changesOf(columns, grid.h, line, coloursOf(entries, alpha), left + top);
+    fillRows(new Uint32Array(image.data.buffer), image.width, w, h, changes);
+    context.putImageData(image, left, top, 0, 0, w, h);
 }
 
 // For each screen column of the grid what lies there: [mark, from, to, …] in ascending rows, touching ones of one mark
@@ -82,47 +82,76 @@ function add(found, i, mark, from, to) {
     found[i] = [...above, mark, from, to, ...below];
 }
 
-let buffer = new Uint32Array(0); // kept from one painting to the next: making it anew costs more than filling it
+// Kept from one painting to the next: making them anew costs more than filling them.
+let canvasful = null, buffer = new Uint32Array(0), first = new Int32Array(0), list = new Uint32Array(4096);
 
-// The pixels of the columns, one after the other: stretches are filled at once, and outlined where another mark is next.
-function coloured(columns, tall, line, { fills, edges, hatched }, phase) {
-    if (buffer.length < columns.length * tall) buffer = new Uint32Array(columns.length * tall);
-    const pixels = buffer.subarray(0, columns.length * tall).fill(0);
+// An image of at least w × h pixels, with whatever was painted last.
+function imageOf(w, h) {
+    const { width, height } = canvasful ?? { width: 0, height: 0 };
+    if (width < w || height < h) canvasful = new ImageData(Math.max(w, width), Math.max(h, height));
+    return canvasful;
+}
+
+// Where the colour changes down the columns. Those of row j are a chain in the list: from place first[j], each of three
+// numbers, its column, its colour from that row on, and the place of the row's next change, 0 for none.
+function changesOf(columns, tall, line, colours, phase) {
+    let used = 3;
+    if (buffer.length < tall) [buffer, first] = [new Uint32Array(tall), new Int32Array(tall)];
+    first.fill(0);
     for (let i = line; i < columns.length - line; i++) {
-        const list = columns[i], at = i * tall;
-        for (let k = 0; k < list.length; k += 3) {
-            const mark = list[k], from = list[k + 1], to = list[k + 2], edge = edges[mark];
-            if (!hatched[mark]) pixels.fill(fills[mark], at + from, at + to);
-            else for (let j = from; j < to; j++) if (((i + j - 2 * line + phase) / STRIPES) & 1) pixels[at + j] = fills[mark];
-            pixels.fill(edge, at + from, at + Math.min(to, from + line));
-            pixels.fill(edge, at + Math.max(from, to - line), at + to);
-            outline(pixels, at, columns[i - line], mark, from, to, edge);
-            outline(pixels, at, columns[i + line], mark, from, to, edge);
+        if (!columns[i].length) continue;
+        colour(columns, i, line, colours, phase);
+        if (list.length < used + 3 * tall) list = enlarged(list, 2 * list.length + 3 * tall);
+        for (let j = line, before = 0; j < tall - line; j++) {
+            if (buffer[j] === before) continue;
+            list[used] = i - line;
+            list[used + 1] = before = buffer[j];
+            list[used + 2] = first[j - line];
+            first[j - line] = used;
+            used += 3;
         }
     }
-    return pixels;
+    return { first, list };
+}
+
+function enlarged(numbers, length) {
+    const larger = new Uint32Array(length);
+    larger.set(numbers);
+    return larger;
+}
+
+// Each row is the one above it, but for the changes.
+function fillRows(pixels, stride, w, h, { first, list }) {
+    pixels.fill(0, 0, w);
+    for (let j = 0, at = 0; j < h; j++, at += stride) {
+        if (j) pixels.copyWithin(at, at - stride, at - stride + w);
+        for (let place = first[j]; place; place = list[place + 2]) pixels[at + list[place]] = list[place + 1];
+    }
+}
+
+// The pixels of one column, in the buffer: stretches are filled at once, and outlined where another mark is next.
+function colour(columns, i, line, { fills, edges, hatched }, phase) {
+    const stretches = columns[i], pixels = buffer.fill(0);
+    for (let k = 0; k < stretches.length; k += 3) {
+        const mark = stretches[k], from = stretches[k + 1], to = stretches[k + 2], edge = edges[mark];
+        if (!hatched[mark]) pixels.fill(fills[mark], from, to);
+        else for (let j = from; j < to; j++) if (((i + j - 2 * line + phase) / STRIPES) & 1) pixels[j] = fills[mark];
+        pixels.fill(edge, from, Math.min(to, from + line));
+        pixels.fill(edge, Math.max(from, to - line), to);
+        outline(pixels, columns[i - line], mark, from, to, edge);
+        outline(pixels, columns[i + line], mark, from, to, edge);
+    }
 }
 
 // Outlines those rows of a stretch beside which a column has another mark, or none.
-function outline(pixels, at, beside, mark, from, to, edge) {
+function outline(pixels, beside, mark, from, to, edge) {
     let row = from;
     for (let k = 0; k < beside.length && row < to; k += 3) {
         if (beside[k] !== mark || beside[k + 2] <= row) continue;
-        if (beside[k + 1] > row) pixels.fill(edge, at + row, at + Math.min(to, beside[k + 1]));
+        if (beside[k + 1] > row) pixels.fill(edge, row, Math.min(to, beside[k + 1]));
         row = beside[k + 2];
     }
-    if (row < to) pixels.fill(edge, at + row, at + to);
-}
-
-// From columns to rows, a few columns at a time, so that both stay in the processor's cache.
-function turn(columns, pixels, w, h, tall, line) {
-    for (let left = 0; left < w; left += STRIP) {
-        const right = Math.min(w, left + STRIP);
-        for (let j = 0; j < h; j++) {
-            let at = (left + line) * tall + line + j;
-            for (let to = j * w + left, end = j * w + right; to < end; to++, at += tall) pixels[to] = columns[at];
-        }
-    }
+    if (row < to) pixels.fill(edge, row, to);
 }
 
 // The first place in an ascending list whose value is not below `value`.

@@ -29,6 +29,10 @@ export function pack(runs) {
     return text;
 }
 
+let newest = { counts: null, runs: [] }; // of the mask that was made last, which is asked for again at once
+
+const runsOf = counts => (counts === newest.counts ? newest.runs : unpack(counts));
+
 // Collects spans of object pixels in ascending order; touching ones become one run.
 export class Runs {
     runs = [];
@@ -45,16 +49,17 @@ export class Runs {
     mask([height, width]) {
         const total = height * width;
         if (this.at < total || !this.runs.length) this.runs.push(total - this.at);
-        return { size: [height, width], counts: pack(this.runs) };
+        newest = { counts: pack(this.runs), runs: this.runs };
+        return { size: [height, width], counts: newest.counts };
     }
 }
 
 export const emptyMask = size => new Runs().mask(size);
 
-export const isEmpty = mask => unpack(mask.counts).length < 2;
+export const isEmpty = mask => runsOf(mask.counts).length < 2;
 
 export function area(mask) {
-    const runs = unpack(mask.counts);
+    const runs = runsOf(mask.counts);
     let sum = 0;
     for (let i = 1; i < runs.length; i += 2) sum += runs[i];
     return sum;
@@ -62,7 +67,7 @@ export function area(mask) {
 
 // Calls visit(column, top, length) for every vertical span of object pixels, in ascending order.
 export function eachSpan(counts, height, visit) {
-    const runs = unpack(counts);
+    const runs = runsOf(counts);
     for (let i = 0, at = 0; i < runs.length; at += runs[i++]) {
         if (i % 2 === 0) continue;
         for (let p = at, end = at + runs[i]; p < end;) {
@@ -96,7 +101,7 @@ export function maskOfBytes(bytes, size, left = 0, right = size[1]) {
 // rule(a, b, …) of the masks' pixels, each 0 or 1; costs what the runs cost, not the pixels.
 export function combine(rule, ...masks) {
     const { size } = masks[0], total = size[0] * size[1], result = new Runs();
-    const lists = masks.map(mask => unpack(mask.counts)), index = lists.map(() => 0), ends = lists.map(runs => runs[0]);
+    const lists = masks.map(mask => runsOf(mask.counts)), index = lists.map(() => 0), ends = lists.map(runs => runs[0]);
     for (let at = 0; at < total;) {
         for (let k = 0; k < lists.length; k++) while (ends[k] <= at) ends[k] += lists[k][++index[k]];
         const next = Math.min(...ends);
@@ -133,7 +138,7 @@ export function layerOf(mask) {
 export function contains(mask, x, y) {
     const [height, width] = mask.size;
     if (x < 0 || y < 0 || x >= width || y >= height) return false;
-    const runs = unpack(mask.counts), place = x * height + y;
+    const runs = runsOf(mask.counts), place = x * height + y;
     let i = 0;
     for (let end = runs[0]; end <= place;) end += runs[++i];
     return i % 2 === 1;
