@@ -122,7 +122,12 @@ def member(request: Request) -> Member:
     return found
 
 
-Who = Annotated[Member, Depends(member)]
+async def _member(request: Request) -> Member:
+    # On the event loop: what is only looked up need not wait for a thread.
+    return member(request)
+
+
+Who = Annotated[Member, Depends(_member)]
 
 
 def may(role: Role, verb: Verb) -> bool:
@@ -148,7 +153,7 @@ def manages(request: Request) -> Member:
     return who
 
 
-def authorise(request: Request, who: Who) -> None:
+async def authorise(request: Request, who: Who) -> None:
     """Stand before a route, as its dependency: raises ``Forbidden`` unless who asks may do what the route does."""
     path = request.scope["route"].path.removeprefix(PREFIX)  # of a router that was included it is the path inside
     require(who, ROUTES.get((request.method, path), Verb.ADMINISTER))
