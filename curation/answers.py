@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from whyseg.curation import audit
 from whyseg.curation.assignments import active_user, assign_one, load, ordinary_sample
-from whyseg.curation.rows import add_sample_row, revision_of
+from whyseg.curation.rows import add_sample_rows, revision_of
 from whyseg.curation.store import Store
 from whyseg.curation.tables import AnswerRow, AssignmentRow, AuditRow, GoldRow, LeaseRow, RevisionRow, SampleRow
 from whyseg.curation.times import stamp
@@ -212,10 +212,9 @@ def hand_out_one(session: Session, store: Store, original: Revision, user: str, 
     ).one()
     made = datetime.fromisoformat(first.created_at)
     revision = Revision.make(sample, number=1, parent=None, author=first.author, created_at=made)
-    add_sample_row(session, revision)
+    add_sample_rows(session, [revision])
     keys = {"original_id": original.sample.id, "original_revision": original.id, "user": user, "kind": kind, "by": by}
     answer = Answer.parse({"sample_id": sample.id, **keys, "at": at})
-    session.flush()  # the sample before what points to it
     session.add(AnswerRow(sample_id=sample.id, **keys, at=stamp(at), entry=entry or 0))
     audit.append(session, at, by, "add_sample", sample.id, revision=revision.id, state=State.DRAFT.value)
     audit.append(session, at, by, "hand_out", sample.id, answer=answer.content_hash(), user=user, kind=kind)

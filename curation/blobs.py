@@ -12,7 +12,7 @@ from pathlib import Path
 from whyseg.schemas.errors import NotFound, StoreUnavailable
 
 TEMPORARY = ".new-"  # how the names of files begin that are not whole yet
-_AT_ONCE = 8  # files of a batch that are waited for at the same time
+_AT_ONCE = 16  # files of a batch that are waited for at the same time
 FRESH_SECONDS = 3600  # one that is younger may be in the making
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
@@ -73,6 +73,7 @@ class Batch:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._unnamed: dict[str, tuple[int, str]] = {}  # by key: the file, open, and its temporary name
+        self._waiting = ThreadPoolExecutor(_AT_ONCE)  # has no thread before there is work, and none after its batch
 
     def put(self, data: bytes) -> str:
         """Write bytes and return their SHA-256 in hexadecimal; raises ``StoreUnavailable`` when the disk refuses."""
@@ -80,7 +81,6 @@ class Batch:
         path = self._blobs.path(key)
         if key not in self._unnamed and not path.exists():
             with _refusing(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
                 self._unnamed[key] = _written(path.parent, data, _MODE)
         return key
 
@@ -90,8 +90,7 @@ class Batch:
         if len(files) < 2:
             done = [self._settle(*item) for item in files.items()]
         else:  # file systems make one journal entry of all that is asked for at the same time
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                done = list(pool.map(self._settle, files, files.values()))
+            done = list(self._waiting.map(self._settle, files, files.values()))
         return {key: error for key, error in zip(files, done, strict=True) if error is not None}
 
     def _settle(self, key: str, file: tuple[int, str]) -> StoreUnavailable | None:
@@ -109,7 +108,6 @@ def write_atomically(path: Path, data: bytes, *, mode: int = _MODE) -> None:
     Raises ``StoreUnavailable`` when the disk refuses; nothing is left behind then.
     """
     with _refusing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         _named(*_written(path.parent, data, mode), path)
 
 
@@ -124,7 +122,11 @@ def sync_folder(folder: Path) -> None:
 
 def _written(folder: Path, data: bytes, mode: int) -> tuple[int, str]:
     """Write a file under a temporary name, not yet durably; return it, open, and that name, or leave nothing behind."""
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
     try:
         os.fchmod(handle, mode)
         rest = memoryview(data)

@@ -171,7 +171,11 @@ class WorkspaceIntake(Intake):
     def known_image(self, data: bytes) -> Image | None:
         """Return the record of a file that the workspace or this import has."""
         key = hashlib.sha256(data).hexdigest()
-        return self._images.get(key) or self.workspace.store.find_image(key)
+        if key in self._images:
+            return self._images[key]
+        if not self.workspace.blobs.path(key).exists():  # where no file is, no record is: no need to ask
+            return None
+        return self.workspace.store.find_image(key)
 
     def take(self, file: str, picture: Picture, samples: Sequence[Sample], remarks: Sequence[Remark] = ()) -> None:
         """Take in a picture with its samples; those that are known, here or in the workspace, are skipped.

@@ -1,10 +1,10 @@
 """Between revisions and their rows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from whyseg.curation.rankings import unranked
@@ -43,34 +43,44 @@ def revision_of(row: RevisionRow) -> Revision:
 
 def row_of(revision: Revision) -> RevisionRow:
     """Return the row of a record."""
-    return RevisionRow(
-        id=revision.id,
-        sample_id=revision.sample.id,
-        number=revision.number,
-        parent=revision.parent,
-        content=revision.content,
-        author=revision.author,
-        created_at=stamp(revision.created_at),
-        edit=revision.edit,
-        body=revision.sample.model_dump_json(),
-    )
+    return RevisionRow(**_columns(revision))
 
 
-def add_sample_row(session: Session, revision: Revision) -> None:
-    """Add a draft with its first revision behind all samples that there are."""
-    added = 1 + (session.info.get("added") or session.scalar(select(func.max(SampleRow.added))) or 0)
-    session.info["added"] = added  # a session lives as long as its transaction
-    row = SampleRow(id=revision.sample.id, added=added)
-    point(row, revision, State.DRAFT)
-    session.add_all([row, row_of(revision)])
+def _columns(revision: Revision) -> dict[str, Any]:
+    return {
+        "id": revision.id,
+        "sample_id": revision.sample.id,
+        "number": revision.number,
+        "parent": revision.parent,
+        "content": revision.content,
+        "author": revision.author,
+        "created_at": stamp(revision.created_at),
+        "edit": revision.edit,
+        "body": revision.sample.model_dump_json(),
+    }
+
+
+def add_sample_rows(session: Session, revisions: Sequence[Revision]) -> None:
+    """Add drafts with their first revisions behind all samples that there are; their images are in the database."""
+    last = session.info.get("added") or session.scalar(select(func.max(SampleRow.added))) or 0
+    session.info["added"] = last + len(revisions)  # a session lives as long as its transaction
+    if revisions:
+        samples = [
+            {"id": revision.sample.id, "added": added, **_standing(revision, State.DRAFT)}
+            for added, revision in enumerate(revisions, last + 1)
+        ]
+        session.connection().execute(insert(SampleRow), samples)
+        session.connection().execute(insert(RevisionRow), [_columns(revision) for revision in revisions])
 
 
 def point(row: SampleRow, revision: Revision, state: State) -> None:
     """Make a sample's row point to its newest revision, of which no signals and proposals are known."""
-    for name, value in {**pointer(revision), **unranked()}.items():
+    for name, value in _standing(revision, state).items():
         setattr(row, name, value)
-    row.state = state.value
-    row.updated_at = stamp(revision.created_at)
+
+
+def _standing(revision: Revision, state: State) -> dict[str, Any]:
+    return {**pointer(revision), **unranked(), "state": state.value, "updated_at": stamp(revision.created_at)}
 
 
 def pointer(revision: Revision) -> dict[str, Any]:

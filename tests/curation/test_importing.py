@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from tests.pictures import encoded, pixels, turned
 from whyseg.curation import intake, sources, verify
@@ -75,6 +76,18 @@ def test_pictures_recorded_together_come_in_once_and_in_order(
     assert counts(import_images(workspace, source, author="ann")) == (5, 5, 0, 0)
     assert names(workspace) == [f"{i}.png" for i in range(5)]
     assert verify.verify(workspace) == []
+
+
+def test_the_database_is_asked_for_many_pictures_at_once(workspace: Workspace, tmp_path: Path) -> None:
+    source = folder(tmp_path / "in", {f"{i:02}.png": picture(i) for i in range(intake.TOGETHER)})
+    asked = list[str]()
+    event.listen(
+        workspace.store.database.engine, "before_cursor_execute", lambda *told: asked.append(told[2].split()[0])
+    )
+    assert import_images(workspace, source, author="ann").added == intake.TOGETHER
+    # Contents, images and samples that are known, the last sample's place and the last link of the audit chain.
+    assert asked.count("SELECT") <= 6
+    assert asked.count("INSERT") == 5  # images, samples, revisions; links of the audit chain for each of the former two
 
 
 def test_what_is_no_picture_is_ignored_and_what_claims_to_be_one_is_refused(

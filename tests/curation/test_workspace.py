@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import time
@@ -7,7 +8,7 @@ import pytest
 
 from tests.builders import filled_workspace, image_record
 from whyseg.curation.backup import backup
-from whyseg.curation.blobs import FRESH_SECONDS, Blobs
+from whyseg.curation.blobs import FRESH_SECONDS, Batch, Blobs
 from whyseg.curation.verify import verify
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas.errors import NotAWorkspace, NotFound, StoreUnavailable, UsageError
@@ -105,6 +106,40 @@ def test_a_disk_that_refuses_leaves_no_half_file(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="cannot be written"):
         Blobs(tmp_path).put(b"abc")
     assert [p.name for p in tmp_path.rglob("*")] == ["ba"]
+
+
+def test_files_of_a_batch_have_their_names_when_all_are_on_the_disk(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    batch = Batch(blobs)
+    keys = [batch.put(data) for data in (b"a", b"b", b"a")]
+    assert keys[0] == keys[2]
+    assert list(blobs.keys()) == []
+    assert batch.settle() == {}
+    assert sorted(blobs.keys()) == sorted(set(keys))
+    assert [blobs.read(key) for key in keys] == [b"a", b"b", b"a"]
+    assert not list(tmp_path.rglob(".new-*"))
+    assert batch.settle() == {}  # there is nothing left to do
+
+
+def test_a_batch_keeps_what_the_disk_took_and_says_what_it_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(tmp_path)
+    batch = Batch(blobs)
+    good, bad = batch.put(b"good"), batch.put(b"bad")
+    real = os.replace
+
+    def replace(source: str, target: Path) -> None:
+        if target.name == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    refused = batch.settle()
+    assert list(refused) == [bad]
+    assert "Input/output error" in str(refused[bad])
+    assert list(blobs.keys()) == [good]
+    assert not list(tmp_path.rglob(".new-*"))
 
 
 def test_a_workspace_whose_making_was_cut_off_can_be_made_again(tmp_path: Path) -> None:

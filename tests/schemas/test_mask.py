@@ -87,6 +87,17 @@ def test_a_union_covers_every_part_and_checks_sizes() -> None:
         union([Mask.empty((3, 4))], (3, 3))
 
 
+def test_what_pycocotools_makes_of_outlines_needs_no_second_reading() -> None:
+    rng, size = np.random.default_rng(0), (17, 23)
+    for number in range(300):
+        rings = [rng.uniform(-10, 30, 2 * int(rng.integers(3, 7))) for _ in range(2)]
+        if number % 2:
+            rings = [ring.round() for ring in rings]
+        parts = coco.frPyObjects([ring.tolist() for ring in rings], *size)
+        for rle in (*parts, coco.merge(parts)):
+            assert Mask.of_coco(rle) == Mask(size=size, counts=rle["counts"].decode())
+
+
 @pytest.mark.parametrize(
     ("counts", "complaint"),
     [

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as pycoco
@@ -108,6 +109,18 @@ def test_any_outlines_come_out_bit_for_bit(tmp_path_factory: pytest.TempPathFact
         mask = samples(workspace)[0].instances[0].mask
     even = [part[: len(part) // 2 * 2] for part in parts]
     assert mask.counts == Mask(size=(HEIGHT, WIDTH), counts=merged(even)).counts
+
+
+def test_a_ring_alone_is_valid_exactly_where_its_polygon_is() -> None:
+    rng, told = np.random.default_rng(0), set[bool]()
+    for number in range(500):
+        ring = rng.uniform(0, 30, (int(rng.integers(3, 8)), 2))
+        if number % 2:
+            ring = np.round(ring / 8) * 8  # corners and edges that touch
+        ring = np.concatenate([ring, ring[:1]])
+        told.add(valid := bool(shapely.is_valid(shapely.linearrings(ring))))
+        assert valid == shapely.is_valid(shapely.polygons(ring))
+    assert told == {True, False}
 
 
 @pytest.mark.parametrize(("far", "leaves"), [([16, 5], False), ([16.5, 5], True), ([5, 12], False), ([5, 12.5], True)])
