@@ -158,6 +158,11 @@ class Releases:
         with self._database.read() as session:
             return [_frozen(one, "train") for one in _newest(session, states)]
 
+    def rejected(self) -> set[str]:
+        """Return the samples that are rejected as they stand."""
+        with self._database.read() as session:
+            return set(session.scalars(select(SampleRow.id).where(SampleRow.state == State.REJECTED.value)))
+
     def _splits(
         self, newest: Sequence[_Newest], former: dict[str, Split], progress: Callable[[int, int], None]
     ) -> tuple[dict[str, Split], tuple[str, ...]]:

@@ -8,7 +8,7 @@ from whyseg.curation.asking import AskedAnswer, Settings, Vote
 from whyseg.curation.images import RgbArray
 from whyseg.schemas.errors import UsageError
 from whyseg.training.mask_reward import Masks
-from whyseg.training.policies import Policy, card_of, open_policy
+from whyseg.training.policies import Policy, card_of, open_policy, require_there
 from whyseg.training.predict import Sampling, usual_segmenter
 from whyseg.training.presets import load_preset
 from whyseg.training.seeing import ballot, seen
@@ -85,9 +85,14 @@ class PolicyAsker:
 
 
 def require_askable(source: str, preset: str | None, endpoint: str | None) -> None:
-    """Raise ``UsageError`` for a policy of which it is not said how it is asked, before anything is loaded."""
+    """Raise ``UsageError`` for a policy of which it is not said how it is asked, before anything is loaded.
+
+    Raises ``ModelUnavailable`` for a path that nothing lies at.
+    """
     if preset is not None:
         load_preset(preset)
+        if endpoint is None:
+            require_there(source)
     elif endpoint is not None or card_of(Path(source).expanduser()) is None:
         raise UsageError(f"{source} does not say how it is asked: give --policy-preset")
 

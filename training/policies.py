@@ -1,11 +1,12 @@
 """What answers a question about a picture with text: the thing that is trained, voted over and evaluated."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from whyseg import data
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import InvalidRecord, ModelUnavailable, UsageError
 from whyseg.schemas.record import Record
 from whyseg.training.answers import Shape
 from whyseg.training.frames import Frame
@@ -14,6 +15,7 @@ from whyseg.training.presets import Preset, load_preset
 
 CARD = "policy.json"
 TINY_WORLD = "tiny-world"  # the packaged policy, by its name
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
 class Policy(Protocol):
@@ -51,6 +53,13 @@ class Policy(Protocol):
         ``images``: uint8 (H, W, 3), upright, in their own size. At temperature 0 answers are greedy, so all k are the
         same one. An answer that could not be had is the empty text, which parses as a failure.
         """
+
+
+@runtime_checkable
+class AsksApart(Protocol):
+    """A policy whose answers to a question are the same whatever it is asked with; ``at_once``: how many at a time."""
+
+    at_once: int
 
 
 class AskedAsPreset:
@@ -100,11 +109,21 @@ def open_policy(
 
     card = card_of(Path(source).expanduser())
     if card is None:
+        require_there(source)
         card = (source, PolicyCard(preset=load_preset(_asked(preset, source))))
     folder, known = card
     if preset is not None:
         known = known.model_copy(update={"preset": load_preset(preset)})
-    return LocalPolicy.load(folder, known, device=device)
+    loaded = LocalPolicy.load(folder, known, device=device)
+    if source == TINY_WORLD:
+        loaded.name = source  # not where this machine has it
+    return loaded
+
+
+def require_there(source: str) -> None:
+    """Raise ``ModelUnavailable`` for a path that nothing lies at; what may be a Hub's id is not looked for."""
+    if not Path(source).expanduser().exists() and not _HUB_ID.fullmatch(source):
+        raise ModelUnavailable(f"{source} cannot be loaded: nothing is there, and it is no id of a Hub repository")
 
 
 def located(source: str) -> str:
@@ -122,7 +141,10 @@ def card_of(path: Path) -> tuple[str, PolicyCard] | None:
     path = Path(located(str(path)))
     for folder in (path, path / "policy"):
         if (folder / CARD).is_file():
-            return str(folder), PolicyCard.parse((folder / CARD).read_bytes())
+            try:
+                return str(folder), PolicyCard.parse((folder / CARD).read_bytes())
+            except InvalidRecord as error:
+                raise UsageError(f"{folder / CARD} is broken: {error}") from error
     return None
 
 

@@ -19,13 +19,13 @@ from whyseg.schemas.errors import RefusedInput, UsageError
 from whyseg.training.candidates import CandidateFile, Candidates
 from whyseg.training.evaluate import unscorable
 from whyseg.training.mask_reward import Masks
-from whyseg.training.policies import Policy
+from whyseg.training.policies import AsksApart, Policy
 from whyseg.training.predictions import Journal, line_of
 from whyseg.training.seeing import ballot, seen
 from whyseg.training.voting import Settings
 
 RUN, CANDIDATES, PREDICTIONS = "predict.json", "candidates.jsonl", "predictions.jsonl"
-TOGETHER = 16  # questions that are asked at once where answers are greedy
+TOGETHER = 16  # questions that are asked at once where a run that goes on gets the same answers
 
 
 class Sampling(Record):
@@ -131,7 +131,8 @@ def predict(
     journal = Journal(folder / _part(share.rank))
     try:
         count = len(done)
-        together = TOGETHER if predictor.sampling.temperature <= 0 else 1  # else a run that goes on would differ
+        same = predictor.sampling.temperature <= 0 or isinstance(predictor.policy, AsksApart)
+        together = TOGETHER if same else 1
         for items in _batches(_open_questions(data, split, done, share, wanted), together):
             for one in predictor.answer(items):
                 if any(one.texts):

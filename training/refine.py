@@ -24,6 +24,7 @@ from whyseg.training.diagnosis import THRESHOLDS, Thresholds, diagnose
 from whyseg.training.edges import LIMITS, EdgeLimits, edges_elsewhere
 from whyseg.training.mask_reward import Masks
 from whyseg.training.metrics import overlap
+from whyseg.training.predict import TOGETHER
 from whyseg.training.score import Asked, Source
 from whyseg.training.signals import reprompt, signals_of
 
@@ -183,9 +184,13 @@ def refine(
     done, of how many. Raises ``ModelFailed``, ``EndpointDenied`` and ``DrafterError`` as the models do.
     """
     walk = _Walk(workspace, rules, reasons)
-    for number, one in enumerate(asked, 1):
-        walk.look(one)
-        progress(number, len(asked))
+    for start in range(0, len(asked), TOGETHER):
+        some = asked[start : start + TOGETHER]
+        ready = walk.asked(some)
+        for number, one in enumerate(some, start + 1):
+            if item := ready.get(one.revision.sample.id):
+                walk.look(one, item)
+            progress(number, len(asked))
     return walk.report()
 
 
@@ -198,16 +203,32 @@ class _Walk:
         self._counts, self._found, self._new = Counter[str](), Counter[str](), Counter[str]()
         self._refused: list[Refusal] = []
 
-    def look(self, one: Asked) -> None:
-        """Look at one revision with all rules."""
+    def asked(self, some: Sequence[Asked]) -> dict[str, Item]:
+        """Have some revisions' questions asked; return those that can be looked at."""
+        fit = {item.sample.id: item for one in some if (item := self._item(one))}
+        for rule in self.rules:
+            if isinstance(rule, Answers):
+                rule.source.ask([item for item in fit.values() if item.sample.query])
+        return fit
+
+    def _item(self, one: Asked) -> Item | None:
+        """Return what the rules look at; None for what is passed over or cannot be looked at."""
         sample = one.revision.sample
         head = self.workspace.store.head(sample.id)
         if head.revision.id != one.revision.id or head.state == State.REJECTED:
             self._counts["revised" if head.revision.id != one.revision.id else "rejected"] += 1
-            return
+            return None
         try:
             image = self.workspace.store.image(sample.image_id)
-            item = Item(sample, image, self.workspace.blobs.read(sample.image_id), sample.id, one.split)
+            return Item(sample, image, self.workspace.blobs.read(sample.image_id), sample.id, one.split)
+        except (RefusedInput, NotFound) as error:
+            self._refused.append(Refusal(file=sample.id, reason=str(error)))
+            return None
+
+    def look(self, one: Asked, item: Item) -> None:
+        """Look at one revision with all rules."""
+        sample = item.sample
+        try:
             made = [proposal for rule in self.rules for proposal in rule(one.revision, item)]
         except (SizeMismatch, RefusedInput, NotFound) as error:
             self._refused.append(Refusal(file=sample.id, reason=str(error)))

@@ -1,7 +1,8 @@
 """``whyseg score``: samples are asked about, and what the answers say becomes signals, findings and proposals.
 
-Answers are kept in the workspace's cache by picture and question, durable one by one; signals are in the database as
+Answers are kept in the workspace's cache by picture and question, durable as they come; signals are in the database as
 soon as a sample is done. So a run that was killed goes on, and a question is not asked twice of the same policy.
+An endpoint is asked several questions at once; those of one portion become durable together.
 Findings and proposals are written at the end, when it is known how many alarms the policy raises.
 """
 
@@ -25,8 +26,8 @@ from whyseg.training.candidates import CandidateFile, Candidates
 from whyseg.training.diagnosis import THRESHOLDS, Diagnosis, Thresholds, diagnose, surest
 from whyseg.training.evaluate import unscorable
 from whyseg.training.mask_reward import Masks
-from whyseg.training.policies import files_of
-from whyseg.training.predict import CANDIDATES, Predictor
+from whyseg.training.policies import AsksApart, files_of
+from whyseg.training.predict import CANDIDATES, TOGETHER, Predictor
 from whyseg.training.predictions import Journal
 from whyseg.training.signals import reprompt, signals_of
 
@@ -47,7 +48,8 @@ class ScoreReport(Record):
     """What a run came to.
 
     ``scored``: samples with new signals; ``known``: those that this run had signals of already. ``revised``: those that
-    were revised since: they have signals, and neither findings nor proposals. ``unanswered``: nothing came back,
+    were revised since: they have signals, and neither findings nor proposals. ``rejected``: those that are rejected as
+    they stand: they are passed over. ``unanswered``: nothing came back,
     another run asks again. ``left_out``: samples that cannot be scored; ``refused``: candidates that do not fit their
     sample. ``findings``: by kind; ``withheld``: samples whose alarms were too many, see `diagnosis.surest`; ``new`` and
     ``gone`` as in checks. ``proposals``: how many are new.
@@ -57,6 +59,7 @@ class ScoreReport(Record):
     scored: int
     known: int
     revised: int
+    rejected: int
     unanswered: int
     left_out: tuple[Refusal, ...]
     refused: tuple[Refusal, ...]
@@ -72,6 +75,9 @@ class Source(Protocol):
 
     def facts(self) -> dict[str, Any]:
         """Return what the answers depend on, as plain JSON."""
+
+    def ask(self, items: Sequence[Item]) -> None:
+        """Get the answers to several items' questions at once, where that saves time."""
 
     def answers(self, item: Item) -> Candidates | None:
         """Return the answers to an item's question; None where there are none."""
@@ -90,37 +96,60 @@ class Live:
         write_atomically(self._folder / RUN, json.dumps(self.facts(), ensure_ascii=False, indent=2).encode() + b"\n")
         self._kept: Mapping[str, Candidates] = CandidateFile(self._folder / CANDIDATES)
         self._asked: dict[str, Candidates] = {}  # of the last picture: other samples may ask the same of it
+        self._ready: dict[str, Candidates] = {}  # asked at once, by `ask`
         self._image, self._missed = "", 0
 
     def facts(self) -> dict[str, Any]:
         """Return what the answers depend on; a local policy's files too, for a folder may be trained into again."""
         return {**self.predictor.facts(), "files": files_of(self.predictor.policy.name)}
 
+    def ask(self, items: Sequence[Item]) -> None:
+        """Ask at once what is not kept, if the policy answers each question apart; raises as `answers` does."""
+        self._ready = {}
+        if not isinstance(self.predictor.policy, AsksApart):
+            return
+        new = {key: item for item in items if (key := _key(item)) not in self._kept and key not in self._asked}
+        try:
+            found = self.predictor.answer(list(new.values())) if new else []
+        except (RefusedInput, SizeMismatch):
+            return  # asked one by one, it shows whose they are
+        for key, one in zip(new, found, strict=True):
+            self._ready[key] = self._taken(key, one)
+
     def answers(self, item: Item) -> Candidates | None:
         """Return the answers to an item's question, asked now unless they are kept; None when nothing came back.
 
         Raises ``ModelUnavailable`` when that happens `GONE` times on end.
         """
-        text = item.sample.query.text if item.sample.query else ""
-        key = content_hash([item.image.id, text]).removeprefix("sha256:")[:24]
+        key = _key(item)
         if item.image.id != self._image:
             self._image, self._asked = item.image.id, {}
-        found = self._asked.get(key) or self._kept.get(key)
+        found = self._asked.get(key) or self._ready.get(key) or self._kept.get(key)
         if found is None:
-            (new,) = self.predictor.answer([item])
-            found = new.model_copy(update={"sample_id": key})
-            self._missed = 0 if any(found.texts) else self._missed + 1
-            if self._missed == GONE:
-                name = self.predictor.policy.name
-                raise ModelUnavailable(f"nothing came back from {name} to {GONE} questions on end: does it still run?")
-            if any(found.texts):
-                self._journal.add(found.line())
+            found = self._taken(key, *self.predictor.answer([item]))
         self._asked[key] = found
         return found.model_copy(update={"sample_id": item.sample.id}) if any(found.texts) else None
+
+    def _taken(self, key: str, new: Candidates) -> Candidates:
+        """Keep new answers, if there are any, under the key of their question."""
+        found = new.model_copy(update={"sample_id": key})
+        self._missed = 0 if any(found.texts) else self._missed + 1
+        if self._missed == GONE:
+            name = self.predictor.policy.name
+            raise ModelUnavailable(f"nothing came back from {name} to {GONE} questions on end: does it still run?")
+        if any(found.texts):
+            self._journal.add(found.line())
+        return found
 
     def close(self) -> None:
         """Close the file of answers."""
         self._journal.close()
+
+
+def _key(item: Item) -> str:
+    """Return what a picture and a question are known by."""
+    text = item.sample.query.text if item.sample.query else ""
+    return content_hash([item.image.id, text]).removeprefix("sha256:")[:24]
 
 
 class Stored:
@@ -137,6 +166,9 @@ class Stored:
     def most(self) -> int:
         """Return the number of answers to the question that has most, at least 1."""
         return max((len(self.file[key].answers) for key in self.file), default=1) or 1
+
+    def ask(self, items: Sequence[Item]) -> None:
+        """Do nothing: all answers are there."""
 
     def answers(self, item: Item) -> Candidates | None:
         """Return the stored answers to an item's question."""
@@ -189,10 +221,13 @@ def score(
     store.add_run(run)
     done = store.scored(run.id)
     scorer = _Scorer(workspace, run, source, masks)
-    for number, one in enumerate(asked, 1):
-        if one.revision.sample.id not in done:
-            scorer.score(one)
-        progress(number, len(asked))
+    for start in range(0, len(asked), TOGETHER):
+        some = asked[start : start + TOGETHER]
+        ready = scorer.asked([one for one in some if one.revision.sample.id not in done])
+        for number, one in enumerate(some, start + 1):
+            if item := ready.get(one.revision.sample.id):
+                scorer.score(one, item)
+            progress(number, len(asked))
     return scorer.report(len(done), scorer.settle(asked, thresholds))
 
 
@@ -203,15 +238,24 @@ class _Scorer:
         self.workspace, self.run, self.source, self.masks = workspace, run, source, masks
         self._left_out, self._refused = list[Refusal](), list[Refusal]()
         self._counts = Counter[str]()
+        self._rejected = Releases(workspace).rejected()
 
-    def score(self, one: Asked) -> None:
+    def asked(self, some: Sequence[Asked]) -> dict[str, Item]:
+        """Have some revisions' questions asked; return those that can be scored."""
+        fit = dict[str, Item]()
+        for one in some:
+            sample = one.revision.sample
+            reason = "it has no question" if sample.query is None else unscorable(sample)
+            if reason is not None:
+                self._left_out.append(Refusal(file=sample.id, reason=reason))
+            elif sample.id not in self._rejected:
+                fit[sample.id] = self._item(one)
+        self.source.ask(list(fit.values()))
+        return fit
+
+    def score(self, one: Asked, item: Item) -> None:
         """Keep the signals of one revision."""
         sample, store = one.revision.sample, self.workspace.store
-        reason = "it has no question" if sample.query is None else unscorable(sample)
-        if reason is not None:
-            self._left_out.append(Refusal(file=sample.id, reason=reason))
-            return
-        item = self._item(one)
         try:
             candidates = self.source.answers(item)
             if candidates is None:
@@ -228,10 +272,14 @@ class _Scorer:
     def settle(self, asked: Sequence[Asked], thresholds: Thresholds) -> dict[str, int]:
         """Write findings and proposals about all samples that the run has signals of; count the findings by kind."""
         store, found = self.workspace.store, dict[str, Diagnosis]()
+        self._rejected = Releases(self.workspace).rejected()
+        self._counts["rejected"] = sum(one.revision.sample.id in self._rejected for one in asked)
         heads = {one.sample_id: one.revision_id for one in Releases(self.workspace).newest("any")}
         for start in range(0, len(asked), _TOGETHER):
             some = {one.revision.sample.id: one for one in asked[start : start + _TOGETHER]}
             for key, signals in SignalStore(store).signals(self.run.id, list(some)).items():
+                if key in self._rejected:
+                    continue
                 if heads.get(key) != some[key].revision.id:
                     self._counts["revised"] += 1
                 elif signals.answers >= thresholds.answers:  # else another run's findings stay
@@ -246,7 +294,7 @@ class _Scorer:
 
     def report(self, known: int, findings: dict[str, int]) -> ScoreReport:
         """Return what came of it."""
-        names = ("scored", "revised", "unanswered", "withheld", "new", "gone", "proposals")
+        names = ("scored", "revised", "rejected", "unanswered", "withheld", "new", "gone", "proposals")
         return ScoreReport(
             run=self.run,
             known=known,

@@ -57,6 +57,10 @@ def test_candidates_of_other_samples_alone_are_wrong_use(team: Path, policy: Scr
         (("v1", "--all", "--policy", "p"), "a release, or --all"),
         (("v1",), "say who answers"),
         (("--all", "--policy", "p", "--split", "test"), "no split"),
+        (
+            ("v1", "--candidates", "c.jsonl", "--endpoint", "http://x", "--preset", "p"),
+            "--preset and --endpoint do not",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_wrong_use(words: tuple[str, ...], says: str, team: Path) -> None:

@@ -13,8 +13,9 @@ from tests.curation.drafting.server import error, serving
 from tests.training.tiny_run import SIDE, policy, preset
 from whyseg.schemas.errors import EndpointDenied, ModelUnavailable, UsageError
 from whyseg.training.endpoint_policy import EndpointPolicy
+from whyseg.training.launch import masks_of
 from whyseg.training.local_policy import LocalPolicy
-from whyseg.training.policies import CARD, PolicyCard, open_policy
+from whyseg.training.policies import CARD, TINY_WORLD, PolicyCard, open_policy
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 PICTURES = [np.random.default_rng(k).integers(0, 255, (60 + 10 * k, 90, 3), np.uint8) for k in range(3)]
@@ -33,6 +34,24 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> LocalPolicy:
 
 def test_a_trained_policy_knows_how_it_is_asked(local: LocalPolicy) -> None:
     assert (local.frame.name, local.style, local.shape) == (f"canvas_{SIDE}", "world", "list_label")
+
+
+def test_the_packaged_policy_goes_by_its_name_wherever_it_lies() -> None:
+    assert open_policy(TINY_WORLD, device="cpu").name == "tiny-world"
+
+
+def test_what_is_wrong_with_a_policys_place_is_said_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"/absent cannot be loaded: nothing is there, and it is no id"):
+        open_policy(str(tmp_path / "absent"), preset="world_cpu")
+    (tmp_path / CARD).write_text("{")
+    with pytest.raises(UsageError, match=r"policy\.json is broken: PolicyCard: Invalid JSON"):
+        open_policy(str(tmp_path))
+
+
+def test_rewards_want_a_folder_and_say_how_to_make_one_of_a_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "mine.pt").write_bytes(b"weights")
+    with pytest.raises(UsageError, match=r"whyseg models convert sam2 .*mine\.pt"):
+        masks_of(str(tmp_path / "mine.pt"), "cpu")
 
 
 def test_greedy_answers_are_the_same_however_many_are_wanted(local: LocalPolicy) -> None:

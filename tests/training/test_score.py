@@ -1,6 +1,7 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,12 @@ from whyseg.curation.checks import check_workspace
 from whyseg.curation.proposals import Proposals
 from whyseg.curation.signals import MODEL_FINDINGS, SignalStore
 from whyseg.curation.workspace import Workspace
-from whyseg.schemas import Mask, RevisionReason
+from whyseg.schemas import Mask, Review, RevisionReason
 from whyseg.schemas.errors import ModelUnavailable, NotFound, UsageError
 from whyseg.training import score as score_module
 from whyseg.training.candidates import Candidates
 from whyseg.training.mask_reward import Masks
+from whyseg.training.pictures import RgbArray
 from whyseg.training.predict import CANDIDATES, Predictor, Sampling
 from whyseg.training.score import Asked, Live, ScoreReport, Stored, run_of, score, wanted
 from whyseg.training.voting import Answer, Candidate
@@ -151,6 +153,43 @@ def test_a_policy_that_is_gone_ends_the_run_and_another_goes_on(
     assert next(asked) == AWAY  # the fourth was not asked
     report = live(workspace, always(AWAY))
     assert (report.known, report.scored) == (1, len(wanted(workspace, "v1")) - 1)
+
+
+class Apart(ScriptedPolicy):
+    """A policy as behind an endpoint, which is asked several questions at once."""
+
+    at_once = 8
+
+    def answer(self, images: Sequence[RgbArray], queries: Sequence[str], **sampling: Any) -> list[list[str]]:
+        """Answer from the script, and count the questions of each call."""
+        self.calls = [*getattr(self, "calls", []), len(queries)]
+        return super().answer(images, queries, **sampling)
+
+
+def test_a_policy_that_answers_each_question_apart_is_asked_several_at_once(workspace: Workspace) -> None:
+    policy = Apart(lambda query, number: AWAY)
+    report = live(workspace, policy)
+    count = len(wanted(workspace, "v1"))
+    assert policy.calls == [count]
+    assert (report.scored, report.proposals) == (count, count)
+    again = Apart(lambda query, number: AWAY, most=0)
+    assert live(workspace, again, release=None).scored == count  # another run: what was answered is not asked again
+
+
+def test_rejected_samples_are_neither_asked_about_nor_proposed_to_be_changed(workspace: Workspace) -> None:
+    one = wanted(workspace, "v1")[0].revision
+    key = one.sample.id
+    workspace.store.reopen(key, author="ann", reason="look again")
+    workspace.store.submit(key, parent=one.id, author="ann")
+    refused = {"id": "r", "sample_id": key, "revision_id": one.id, "reviewer": "bob", "decision": "reject"}
+    words = {"reasons": ["bad_image"], "created_at": workspace.store.clock()}
+    workspace.store.review(Review.parse({**refused, **words}))
+    policy = always(AWAY)
+    report = live(workspace, policy)
+    assert (report.rejected, report.scored) == (1, len(wanted(workspace, "v1")) - 1)
+    assert one.sample.query
+    assert one.sample.query.text not in policy.asked
+    assert (Proposals(workspace.store).of(key), workspace.store.findings(key)) == ([], [])
 
 
 def test_stored_candidates_are_scored_without_asking(workspace: Workspace, tmp_path: Path) -> None:

@@ -28,9 +28,7 @@ def require_unasked(candidates: Path | None, preset: str | None, endpoint: str |
 
     words = [name for name, value in (("--preset", preset), ("--endpoint", endpoint)) if value is not None]
     if candidates is not None and words:
-        raise UsageError(
-            f"--candidates are answers that are there: nobody is asked, so {' and '.join(words)} do nothing"
-        )
+        raise UsageError(f"--candidates are answers that are there: nobody is asked; {' and '.join(words)} do not fit")
 
 
 def sampling_of(words: dict[str, Any]) -> "Sampling":
