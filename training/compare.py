@@ -11,8 +11,8 @@ Whatever is complete is taken as it is when the same comparison is started again
 """
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ from pydantic import Field
 from whyseg.curation.agreement import CONFIDENCE
 from whyseg.curation.blobs import write_atomically
 from whyseg.curation.reading import Data
-from whyseg.schemas.errors import UsageError
+from whyseg.schemas.errors import UsageError, WhysegError
 from whyseg.schemas.record import Record
 from whyseg.training import bootstrap
 from whyseg.training.bootstrap import Comparison, Interval
@@ -38,7 +38,7 @@ from whyseg.training.predictions import read_predictions
 from whyseg.training.presets import Preset
 from whyseg.training.protocols import Protocol, ProtocolName
 from whyseg.training.recipes import Recipe, RecipeName, Told
-from whyseg.training.run import RunFolder, processes
+from whyseg.training.run import LOCK, RunFolder, processes
 from whyseg.training.voting import Settings
 
 SETUP, POLICY, COMPARED = "comparison.json", "policy.json", "results.json"
@@ -150,8 +150,7 @@ def compare_data(
         segmenter=f"{masks.segmenter.name} {masks.segmenter.model}",
         protocol=protocol.name,
     )
-    folder = claimed(out, setup, recipe.policy)
-    with closing(folder):
+    with begun(out, setup, recipe.policy):
         sampling = Sampling.of(
             samples, max_tokens=recipe.preset.grpo.max_completion_tokens
         )  # what it learns to keep to
@@ -185,6 +184,21 @@ class Bench:
         return scores
 
 
+@contextmanager
+def begun(out: Path, setup: Record, policy: str | None = None) -> Iterator[None]:
+    """Hold a comparison's folder, see `claimed`; where it came to nothing, as by a mistake of use, none is left."""
+    with closing(claimed(out, setup, policy)):
+        try:
+            yield
+        except WhysegError:
+            left = list(out.iterdir())
+            if {one.name for one in left} <= {SETUP, POLICY, LOCK}:
+                for one in left:
+                    one.unlink()
+                out.rmdir()
+            raise
+
+
 def claimed(out: Path, setup: Record, policy: str | None = None) -> RunFolder:
     """Return the folder of a comparison for this process alone, with its setup written down.
 
@@ -192,7 +206,7 @@ def claimed(out: Path, setup: Record, policy: str | None = None) -> RunFolder:
     policy's files are others than when it began, or another process is at work on it.
     """
     path, plain, files = out / SETUP, setup.plain(), files_of(policy) if policy else []
-    if out.exists() and not path.exists() and (not out.is_dir() or any(one.name != ".lock" for one in out.iterdir())):
+    if out.exists() and not path.exists() and (not out.is_dir() or any(one.name != LOCK for one in out.iterdir())):
         raise UsageError(f"{out} is there already and holds no comparison; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(out)

@@ -6,7 +6,6 @@ another draw.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 
 from whyseg.curation.blobs import write_atomically
@@ -15,7 +14,7 @@ from whyseg.schemas import Split
 from whyseg.schemas.record import Record
 from whyseg.training import bootstrap
 from whyseg.training.bootstrap import Comparison
-from whyseg.training.compare import COMPARED, Figures, claimed, figures_of
+from whyseg.training.compare import COMPARED, Figures, begun, figures_of
 from whyseg.training.evaluate import RESULTS, evaluate, keep, kept
 from whyseg.training.gallery import Gallery, page
 from whyseg.training.held_out import Side, survey
@@ -91,7 +90,7 @@ def compare_benchmarks(
         segmenter=facts["segmenter"],
         protocol=protocol.name,
     )
-    with closing(claimed(out, setup, facts["name"])):
+    with begun(out, setup, facts["name"]):
         known = {item.sample.id: _asked(item) for item in first.items(one.split)}
         told(f"asking the questions of {first.name}")
         answers = _answers(first, one.split, predictor, out / "answers" / "first")

@@ -203,7 +203,8 @@ def masks_of(segmenter: str, device: str | None) -> Masks:
 
     model = weights.find(segmenter)
     if model.backend != "sam2":
-        raise UsageError(f"{segmenter} is a model of {model.backend}; masks are rewarded by one of SAM 2")
+        hint = f": whyseg models convert sam2 {segmenter}" if model.backend == "sam2-package" else ""
+        raise UsageError(f"{segmenter} is a model of {model.backend}; masks are rewarded by a folder of SAM 2's{hint}")
     loaded = Sam2Segmenter(weights.here(model) or weights.pull(model), model.name, device=device)
     return Masks(loaded, together=64 if loaded.device.type == "cuda" else 16)
 

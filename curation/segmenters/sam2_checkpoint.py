@@ -112,6 +112,10 @@ def read_checkpoint(path: Path, *, config: str = "auto", sizes: Iterable[Hiera] 
     ``ModelUnavailable`` when there is no such file, ``ModelFailed`` for whatever is no SAM 2 of a known size, and says
     what is wrong with it, ``UsageError`` for an unknown ``config``.
     """
+    known = tuple(sizes)
+    wanted = [size for size in known if config in ("auto", size.name)]
+    if not wanted:
+        raise UsageError(f"no configuration {config!r}: there are {', '.join(size.name for size in known)}, and auto")
     state = _without_prefix(_weights(_unpickled(path), path.name), path.name)
     _refuse_strangers(state, path.name)
     image = {name: tensor.float() for name, tensor in state.items() if name.startswith(_IMAGE)}
@@ -119,7 +123,7 @@ def read_checkpoint(path: Path, *, config: str = "auto", sizes: Iterable[Hiera] 
     if broken:
         raise ModelFailed(f"{path.name}: {_some(broken)} not finite, so the training that made it went astray")
     video = tuple(sorted(name for name in state if name.startswith(VIDEO)))
-    return Checkpoint(_size_of(image, config, tuple(sizes), path.name), image, video)
+    return Checkpoint(_size_of(image, wanted, path.name), image, video)
 
 
 def renamed(image: State) -> State:
@@ -216,11 +220,8 @@ def _refuse_strangers(state: State, file: str) -> None:
         raise ModelFailed(f"{file}: {_some(strange)} no part of SAM 2")
 
 
-def _size_of(image: State, config: str, sizes: tuple[Hiera, ...], file: str) -> Hiera:
+def _size_of(image: State, wanted: list[Hiera], file: str) -> Hiera:
     """Return the size whose width, blocks, stages and positions the weights have."""
-    wanted = [size for size in sizes if config in ("auto", size.name)]
-    if not wanted:
-        raise UsageError(f"no configuration {config!r}: there are {', '.join(size.name for size in sizes)}, and auto")
     trunk = "image_encoder.trunk."
     blocks = {int(found[1]) for name in image if (found := re.match(trunk + r"blocks\.(\d+)\.", name))}
     starts = tuple(

@@ -12,7 +12,7 @@ from tests.training.answers import ROW
 from tests.training.comparing import FakeRecipe, Pictured, masks, pixels, question
 from whyseg.schemas import Split
 from whyseg.schemas.errors import UsageError
-from whyseg.training.compare import Compared, claimed, compare_data, conclude, spread_of
+from whyseg.training.compare import SETUP, Compared, begun, claimed, compare_data, conclude, spread_of
 from whyseg.training.compare_page import conclusion, rows, write_page
 from whyseg.training.held_out import Side
 from whyseg.training.protocols import protocol_of
@@ -206,6 +206,18 @@ def test_a_policy_that_was_trained_into_since_the_comparison_began_is_refused(tm
     weights.write_bytes(b"newer")
     with pytest.raises(UsageError, match="have changed since it was begun"):
         claimed(tmp_path / "c", setup, model)
+
+
+def test_a_comparison_that_came_to_nothing_leaves_no_folder_behind(tmp_path: Path) -> None:
+    setup = Side(name="v1", split=None, samples=1, images=1, hash="h")
+    with pytest.raises(UsageError, match="wrong"), begun(tmp_path / "c", setup):
+        raise UsageError("wrong")
+    assert not (tmp_path / "c").exists()
+    with begun(tmp_path / "c", setup):
+        (tmp_path / "c" / "answers").mkdir()
+    with pytest.raises(UsageError, match="later"), begun(tmp_path / "c", setup):
+        raise UsageError("later")
+    assert (tmp_path / "c" / SETUP).exists()  # some answers are there: it goes on
 
 
 @pytest.mark.parametrize("seeds", [(), (1, 1)])

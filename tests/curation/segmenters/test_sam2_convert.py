@@ -227,7 +227,7 @@ def test_a_size_that_is_named_must_be_the_files(state: State, tmp_path: Path) ->
     with pytest.raises(ModelFailed, match=r"is not of sam2\.1_hiera_l: its encoder has 16 channels"):
         read_checkpoint(file, config="sam2.1_hiera_l", sizes=KNOWN)
     with pytest.raises(UsageError, match=r"no configuration 'huge': there are sam2\.1_hiera_t"):
-        read_checkpoint(file, config="huge", sizes=KNOWN)
+        read_checkpoint(tmp_path / "unread.pt", config="huge", sizes=KNOWN)  # said before any file is read
 
 
 def test_a_folder_that_is_there_is_left_alone(state: State, tmp_path: Path) -> None:
