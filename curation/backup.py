@@ -20,6 +20,7 @@ from typing import IO, cast
 
 from whyseg.curation.blobs import sync_folder
 from whyseg.curation.claims import Claim
+from whyseg.curation.searching import remake
 from whyseg.curation.times import now
 from whyseg.curation.verify import Problem, verify
 from whyseg.curation.workspace import DATABASE, SETTINGS, Settings, Workspace, read_settings
@@ -95,6 +96,7 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
             if not (scratch / DATABASE).exists() or read_settings(scratch).database:
                 raise RefusedArchive(archive.name, f"holds no {DATABASE}, or names another database")
             with Workspace(scratch, Settings()) as workspace:  # whatever database its settings name
+                remake(workspace.store.database)  # it follows from the rest, so that what became of it is no matter
                 problems = verify(workspace)
             if problems:
                 raise RefusedArchive(archive.name, _summary(problems))

@@ -69,9 +69,7 @@ def make(connection: Connection) -> bool:
     Raises ``StoreUnavailable`` where this Python's SQLite has no FTS5 with trigrams; PostgreSQL does without the index.
     """
     if connection.dialect.name == "sqlite":
-        for name in _TRIGGERS:
-            connection.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
-        connection.execute(text(f"DROP TABLE IF EXISTS {PREFIX}"))
+        _drop(connection)
         try:
             connection.execute(text(_SQLITE[0]))
         except OperationalError as error:
@@ -89,6 +87,21 @@ def make(connection: Connection) -> bool:
     except DBAPIError:  # not installed there, or not for this user
         return False
     return True
+
+
+def _drop(connection: Connection) -> None:
+    """Take the index away, also one that SQLite cannot open for the damage in it."""
+    for name in _TRIGGERS:
+        connection.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"DROP TABLE IF EXISTS {PREFIX}"))
+    except DatabaseError:
+        connection.execute(text("PRAGMA writable_schema = ON"))
+        connection.execute(text("DELETE FROM sqlite_master WHERE name = :name"), {"name": PREFIX})
+        connection.execute(text("PRAGMA writable_schema = RESET"))
+        for part in ("data", "idx", "content", "config"):
+            connection.execute(text(f"DROP TABLE IF EXISTS {PREFIX}_{part}"))
 
 
 def remake(database: Database) -> bool:

@@ -3,6 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.behind import tamper
 from tests.builders import filled_workspace
 
 
@@ -29,6 +32,18 @@ def test_a_failed_verification_exits_1_and_says_what(tmp_path: Path) -> None:
     checked = run("verify", "-w", str(tmp_path / "w"), "--json")
     assert checked.returncode == 1
     assert "missing" in json.loads(checked.stdout)["problems"][0]["message"]
+
+
+@pytest.mark.sqlite
+def test_a_verification_may_make_the_search_index_anew(tmp_path: Path) -> None:
+    path = tmp_path / "w"
+    filled_workspace(path).close()
+    tamper(path, "DELETE FROM sample_words_data")
+    checked = run("verify", "-w", str(path))
+    assert checked.returncode == 1
+    assert "search index: cannot be read" in checked.stdout
+    checked = run("verify", "-w", str(path), "--reindex")
+    assert (checked.returncode, checked.stdout) == (0, "everything agrees\n")
 
 
 def test_wrong_use_exits_2_with_one_line(tmp_path: Path) -> None:

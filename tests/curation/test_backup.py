@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.behind import tamper
 from tests.builders import filled_workspace, sample
 from whyseg.curation.backup import backup, restore
 from whyseg.curation.claims import Claim
@@ -38,6 +39,15 @@ def test_a_restored_workspace_holds_everything_and_verifies(
         assert verify(again) == []
         assert again.store.page(SampleFilter()) == workspace.store.page(SampleFilter())
         assert [again.blobs.read(key) for key in again.store.images()] == [b"image 0", b"image 1"]
+
+
+def test_a_damaged_search_index_stops_no_restore_and_is_whole_again(tmp_path: Path, workspace: Workspace) -> None:
+    tamper(workspace.path, "DELETE FROM sample_words_data")
+    backup(workspace, tmp_path / "damaged.tar")
+    restore(tmp_path / "damaged.tar", tmp_path / "again")
+    with Workspace.open(tmp_path / "again") as again:
+        assert verify(again) == []
+        assert again.store.page(SampleFilter(text=workspace.store.page(SampleFilter()).samples[0].file_name)).total == 1
 
 
 def test_a_backup_made_while_people_write_is_consistent(tmp_path: Path, workspace: Workspace) -> None:

@@ -162,6 +162,8 @@ def test_a_damaged_database_page_is_an_error_of_ours(path: Path) -> None:
         ("DROP TRIGGER sample_words_changed", "search index: does not follow what is written"),
         ("DELETE FROM sample_words_data WHERE id > 10", "search index: cannot be read: "),
         ("DROP TABLE sample_words", "search index: cannot be read: no such table"),
+        ("DROP TABLE sample_words_config", "search index: cannot be read: "),
+        ("UPDATE sample_words_data SET block = randomblob(40)", "search index: cannot be read: "),
     ],
 )
 def test_a_wrong_search_index_is_told_and_made_anew(path: Path, statement: str, complaint: str) -> None:
