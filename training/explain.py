@@ -16,31 +16,29 @@ _EVERYWHERE = (
 )
 _FORM = "lists must hold finite numbers of at most 10⁷; the paper's code counts any list of the right length"
 _OF_TERM = {
-    "thinking_format": "each tag stands exactly once, where the paper's pattern lets them repeat; white space between "
-    "the blocks is optional",
-    "segmentation_format": _FORM,
-    "answer_format": _FORM + "; more than 120 objects are unreadable, and no object at all scores 0",
-    "non_repeat": "only the thinking is looked at, a point between two digits ends no sentence, and empty sentences do "
-    "not count; the paper's code splits the whole reply at every point",
-    "point_l1": "the second point of a target is computed from its mask where the data has none; a box's edges belong "
-    "to it",
+    "thinking_format": "each tag stands exactly once, where the paper's pattern lets them repeat",
+    "segmentation_format": "lists must hold finite numbers of at most 10⁷, and the answer block alone is read; "
+    "Seg-Zero's code counts any list of the right length, in the first braces of the whole reply",
+    "answer_format": _FORM + "; more than 120 objects are unreadable, where the paper's code looks at the first 120",
+    "non_repeat": "only the thinking is looked at, and a point between two digits ends no sentence; the paper's code "
+    "splits the whole reply at every point",
+    "point_l1": "the second point of a target is computed from its mask where the data has none; points keep their "
+    "fractions, which Seg-Zero's code cuts off",
     "accuracy": "an object without its point loses only what the point is worth, and targets may hold fractions; the "
     "paper's code scores such an answer or target 0 as a whole",
 }
-_OF_BOX = "a box whose corners are swapped has IoU 0"
-_OF_POINT = "a box's edges belong to it, for a point that must lie inside"
 _OF_MASK = (
-    "masks come from transformers' SAM 2, or whichever segmenter the run names: of all its candidates the one with the "
-    "best predicted IoU; a thing without a mask has IoU 0"
+    "masks come from transformers' SAM 2 (2.1 large, or whichever segmenter the run names): of all four candidates the "
+    "one with the best predicted IoU, where the papers' code looks at three; a thing without a mask has IoU 0"
 )
+_OF_KL = "a token's KL estimate has no bound; EasyR1 cuts it at 10"
 
 
 def deviations(preset: Preset) -> tuple[str, ...]:
     """Return where a preset departs from its paper: its own lines, those of the terms it uses, the engine's."""
     spec = preset.reward
     lines = [*preset.paper.deviations, *(_OF_TERM[name] for name in spec.active_terms() if name in _OF_TERM)]
-    parts = {*spec.active_terms(), *spec.active_pair()}
-    lines += [_OF_BOX] * ("bbox_iou" in parts) + [_OF_POINT] * ("point" in parts) + [_OF_MASK] * spec.needs_masks
+    lines += [_OF_MASK] * spec.needs_masks + [_OF_KL] * (preset.grpo.beta > 0)
     lines += [f"ablation: {line}" for line in _ablations(spec)]
     lines += [_PROMPT] * (preset.policy.prompt != "world")
     return (*lines, *_EVERYWHERE)
