@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLFo
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from whyseg.schemas.errors import UsageError
+from whyseg.training.bars import without_bars
 from whyseg.training.frames import Frame
 from whyseg.training.processors import Qwen25Processor
 from whyseg.training.world.lessons import texts
@@ -43,6 +44,7 @@ _TEXTS = 1000  # samples of the world that the tokenizer learns from
 _HEAD = 32  # numbers a head of attention
 
 
+@without_bars()
 def make_policy(folder: Path, size: Size = "cpu", *, side: int = SIDE, seed: int = 0) -> None:
     """Write an untrained policy with its processor to a folder, in transformers' format.
 

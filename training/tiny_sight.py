@@ -16,6 +16,7 @@ from PIL import Image as PilImage
 from torch.nn import functional
 from transformers import AutoModelForImageTextToText
 
+from whyseg.training.bars import without_bars
 from whyseg.training.processors import load_processor
 from whyseg.training.tiny_policy import CELL
 from whyseg.training.world.dataset import World
@@ -28,6 +29,7 @@ _SHARP = 4.0  # how much likeness to a word counts
 _NAMES = (("", *KINDS), ("", *COLOURS))
 
 
+@without_bars()
 def learn_to_see(
     policy: Path,
     out: Path,

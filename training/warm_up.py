@@ -18,6 +18,7 @@ from transformers import AutoModelForImageTextToText
 
 from whyseg.curation.images import RgbArray
 from whyseg.schemas.errors import UsageError
+from whyseg.training.bars import without_bars
 from whyseg.training.frames import Frame
 from whyseg.training.processors import load_processor
 from whyseg.training.prompts import Message
@@ -52,6 +53,7 @@ def lessons_of(items: Iterable[WorldItem], frame: Frame) -> list[Lesson]:
     ]
 
 
+@without_bars()
 def warm_up(
     policy: Path,
     lessons: Sequence[Lesson],
