@@ -20,8 +20,10 @@ from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from benchmarks.machine import describe, line
+from whyseg.curation.blobs import write_atomically
 from whyseg.curation.reading import open_data
 from whyseg.schemas import Box, Mask, Prompt, union
 from whyseg.training import launch, trainer
@@ -41,6 +43,7 @@ RESULTS = Path(__file__).parent / "results" / "world_cpu.json"
 HELD_OUT, TRAINED_ON = 2**31 + 1, 11  # seeds of scenes; the warm-up has others
 ROWS, SAMPLES, TOKENS, TIMES = 1200, 8, 128, 2000
 START = "sft"
+AT_ONCE = 1024  # sequences that a GPU samples together
 FloatArray = npt.NDArray[np.float64]
 Figures = dict[str, dict[str, list[float]]]  # per condition the IoU of masks and of boxes, question by question
 Prompts = Sequence[Sequence[Sequence[Prompt]]]  # per question, per answer
@@ -80,7 +83,8 @@ def train(start: Path, data: Path, out: Path, preset: Preset, scorer: type[Score
 
 def asked(folder: Path, items: Sequence[WorldItem], masks: Masks) -> Figures:
     """Ask a policy; per condition the masks' and the boxes' IoU of every question, samples as their mean."""
-    policy = LocalPolicy.load(str(folder), PolicyCard(preset=load_preset("world_cpu")))
+    together = AT_ONCE if torch.cuda.is_available() else 32
+    policy = LocalPolicy.load(str(folder), PolicyCard(preset=load_preset("world_cpu")), batch=together)
     images, queries = [item.image for item in items], [item.asked.text for item in items]
     conditions = {
         "greedy": policy.answer(images, queries, max_tokens=TOKENS),
@@ -190,7 +194,7 @@ def one(out: Path, updates: int, seed: int, items: Sequence[WorldItem], masks: M
 
 def kept(path: Path, policy: Path, items: Sequence[WorldItem], masks: Masks) -> Figures:
     if not path.exists():
-        path.write_text(json.dumps(asked(policy, items, masks)))
+        write_atomically(path, json.dumps(asked(policy, items, masks)).encode())
     figures: Figures = json.loads(path.read_text())
     return figures
 
