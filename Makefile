@@ -24,6 +24,7 @@ help: ## list the targets
 setup: $(READY) ## make .venv with everything that demo and tests need
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), once: some minutes, and up to 6 GB with a PyTorch for CUDA."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[demo,similarity,train,test]"
@@ -40,10 +41,10 @@ test-slow: setup ## what needs longer: kills, many processes, PostgreSQL, a clea
 	$(PYTEST) -m "slow and not gpu" --timeout 1200
 	$(PYTEST) -m "not slow and not gpu" --postgres $(ON_POSTGRES)
 
-chaos: setup ## real faults on real processes, some 12 minutes; what was lost, into docs/reliability.md
+chaos: setup ## real faults on real processes, some 12 minutes; writes what was lost into docs/reliability.md
 	$(BIN)/python -m tests.chaos
 
-lint: setup ## format, ruff, mypy --strict over at least $(MYPY_FILES) files
+lint: setup ## format, ruff, mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy | tee $(VENV)/mypy.txt
@@ -54,16 +55,15 @@ fix: setup ## format, and repair what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## every measurement side by side with its baseline, into benchmarks/results and docs/performance.md
+bench: setup ## measure everything beside its baseline; writes benchmarks/results and docs/performance.md
 	$(BIN)/python -m benchmarks.all
 
-pictures: setup ## make the pictures of the documents anew, by walking through the story and the tutorial
+pictures: setup ## take the pictures of the documents again
 	WHYSEG_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/e2e/test_story.py tests/e2e/test_tutorial.py
 
 gpu: setup ## on a machine with a GPU: the world's comparison, and what a step of each preset costs at real size
 	rm -rf build/world_gpu
-	$(BIN)/python -m benchmarks.world_gpu
-	$(BIN)/python -m benchmarks.gpu_train
+	$(BIN)/python -m benchmarks.world_gpu; code=$$?; $(BIN)/python -m benchmarks.gpu_train && exit $$code
 
 clean: ## remove what was built, not your workspaces
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
