@@ -4,9 +4,10 @@
 
 Shapes of known masks are drawn on photographs, small ones (0.05 to 0.3 % of the picture) and larger ones; a click is on
 a shape's middle. For MobileSAM on onnxruntime: threads and graph optimisation, the encoder in dynamic int8, embeddings
-as float16 on disk. For the tiny SAM 2 on torch: bfloat16, `torch.compile`, several clicks in one pass of the decoder.
-For both: small objects, from the embedding of a crop around the click instead of the whole picture's. Masks are
-compared with the shape and with what runs now; differences of IoU are paired and have 95 % bootstrap intervals.
+as float16 on disk, and at which resolution its logits become pixels. For the tiny SAM 2 on torch: bfloat16, several
+clicks in one pass of the decoder. For both: small objects, from the embedding of a crop around the click instead of the
+whole picture's. Masks are compared with the shape and with what runs now; differences of IoU are paired and have 95 %
+bootstrap intervals.
 """
 
 import shutil
@@ -29,7 +30,10 @@ from benchmarks.rows import Row, faster, options, over, show, spread, write
 from benchmarks.similarity import photographs
 from whyseg.curation.segmenters import weights
 from whyseg.curation.segmenters.base import Embedding, RgbArray, Segmenter
-from whyseg.curation.segmenters.crops import mask_of
+from whyseg.curation.segmenters.crops import encode_crop, mask_of
+from whyseg.curation.segmenters.enlarge import LogitsProposal, fitted
+from whyseg.curation.segmenters.kept import KeptEmbeddings
+from whyseg.curation.segmenters.mobilesam import SIDE as SAM_SIDE
 from whyseg.curation.segmenters.mobilesam import MobileSamEmbedding, MobileSamSegmenter
 from whyseg.curation.segmenters.sam2 import Sam2Segmenter, pixels_of
 from whyseg.schemas import Mask, Point, Prompt
@@ -61,7 +65,7 @@ def main() -> None:
         tiny=Sam2Segmenter(folder_of("tiny-test"), "tiny-test"),
         small=scenes((0.0005, 0.003), quick=asked.quick),
         large=scenes((0.01, 0.06), quick=asked.quick),
-        times=2 if asked.quick else 12,
+        times=2 if asked.quick else 4,
     )
     rows = []
     for name, lever in LEVERS.items():
@@ -83,7 +87,7 @@ def folder_of(name: str) -> Path:
 
 def scenes(share: tuple[float, float], *, quick: bool) -> list[Scene]:
     """Draw shapes of known masks on photographs, each of such a share of the picture, none upon another."""
-    names, each, known = (PHOTOS[:2], 3, photographs()) if quick else (PHOTOS, 6, photographs())
+    names, each, known = (PHOTOS[:2], 3, photographs()) if quick else (PHOTOS, 4, photographs())
     found = []
     for number, name in enumerate(names):
         rng = np.random.default_rng(number)
@@ -193,7 +197,6 @@ def sessions(bench: Bench) -> list[Row]:
         "one thread": session(1),
         "two threads that spin": session(2, spins=True),
         "basic optimisation": session(0, level=levels.ORT_ENABLE_BASIC),
-        "no optimisation": session(0, level=levels.ORT_DISABLE_ALL),
     }
     pixels = np.random.default_rng(0).normal(0, 1, (1, 3, 1024, 1024)).astype(np.float32)
     ways = {name: partial(one.run, None, {"input": pixels}) for name, one in made.items()}
@@ -267,24 +270,26 @@ def crops(bench: Bench) -> list[Row]:
 
 def on_disk(bench: Bench) -> list[Row]:
     """Keep MobileSAM's embeddings on disk as float16: bytes, time to load, and masks."""
-    picture, things = bench.large[0]
-    embedding = bench.mobilesam.embed(picture)
+    pictures, same, took = bench.large, list[float](), dict[str, list[float]]()
     with tempfile.TemporaryDirectory() as name:
-        file = Path(name) / "embedding.npy"
-        np.save(file, embedding.features.astype(np.float16))
-        size = file.stat().st_size
-
-        def load() -> MobileSamEmbedding:
-            return MobileSamEmbedding(np.load(file).astype(np.float32), embedding.size)
-
-        took = beside(
-            {"encoding": lambda: bench.mobilesam.embed(picture), "loading float16": load}, max(1, bench.times // 2)
-        )
-        back = load()
-    same = [clicked(bench.mobilesam, back, at).iou(clicked(bench.mobilesam, embedding, at)) for at, _ in things]
-    rows = compared("MobileSAM's embedding, from disk", took, "encoding")
+        kept = KeptEmbeddings(Path(name), spare=0)
+        for number, (picture, things) in enumerate(pictures):
+            embedding = bench.mobilesam.embed(picture)
+            kept.keep(bench.mobilesam, str(number), embedding)
+            load = partial(kept.load, bench.mobilesam, str(number))
+            for way, values in beside(
+                {"encoding": partial(bench.mobilesam.embed, picture), "loading": load}, 1
+            ).items():
+                took.setdefault(way, []).extend(values)
+            back = load()
+            assert back is not None
+            same += [
+                clicked(bench.mobilesam, back, at).iou(clicked(bench.mobilesam, embedding, at)) for at, _ in things
+            ]
+        size = sum(path.stat().st_size for path in Path(name).iterdir()) // len(pictures)
+    rows = compared("MobileSAM's embedding, float16 on disk", took, "encoding")
     rows.append(
-        Row(what="MobileSAM's embedding as float16", unit="bytes", value=size, baseline="float32 in memory",
+        Row(what="MobileSAM's embedding as float16 on disk", unit="bytes", value=size, baseline="float32 in memory",
             **over(size, embedding.nbytes))
     )  # fmt: skip
     worst = round(float(min(same)), 4)
@@ -292,8 +297,57 @@ def on_disk(bench: Bench) -> list[Row]:
     return rows
 
 
+def resolution(bench: Bench) -> list[Row]:
+    """Turn logits into run lengths at a picture's own size, as it runs now, pixel by pixel, and on the decoder's grid.
+
+    The grid's 256 × 256 pixels would be enlarged by the page. All of a picture four times as large in each direction.
+    """
+    picture, things = bench.large[0]
+    embedding = bench.mobilesam.embed(picture)
+    large = MobileSamEmbedding(embedding.features, (4 * embedding.size[0], 4 * embedding.size[1]))
+    took, found = dict[str, list[float]](), dict[str, list[tuple[float, int]]]()
+    for at, _ in things:
+        best = bench.mobilesam.propose(large, Prompt(points=(Point(x=4 * at.x, y=4 * at.y),)))[0]
+        assert isinstance(best, LogitsProposal)
+        ways: dict[str, Callable[[], Any]] = {
+            "as it runs now": partial(encode_crop, best),
+            "every pixel": partial(on_every_pixel, best),
+            "the grid alone": partial(on_grid, best),
+        }
+        for way, values in beside(ways, bench.times).items():
+            took.setdefault(way, []).extend(values)
+        whole, crop = on_every_pixel(best), encode_crop(best)[0]
+        for way, mask, counts in (
+            ("as it runs now", mask_of(best, best.size), crop.counts),
+            ("the grid alone", Mask.encode(enlarged(best, cv2.INTER_NEAREST)), on_grid(best).counts),
+        ):
+            found.setdefault(way, []).append((mask.iou(whole), len(counts)))
+    rows = compared("12 megapixels, logits to run lengths", took, "as it runs now")
+    for way, seen in found.items():
+        iou, size = (round(float(np.mean(column)), 4) for column in zip(*seen, strict=True))
+        rows.append(Row(what=f"12 megapixels, {way}: against every pixel", unit=f"mean IoU of {len(seen)}", value=iou))
+        rows.append(Row(what=f"12 megapixels, {way}: run lengths", unit="bytes", value=size))
+    return rows
+
+
+def on_every_pixel(proposal: LogitsProposal) -> Mask:
+    return Mask.encode(enlarged(proposal, cv2.INTER_LINEAR))
+
+
+def on_grid(proposal: LogitsProposal) -> Mask:
+    return Mask.encode(proposal.logits > 0)
+
+
+def enlarged(proposal: LogitsProposal, how: int) -> npt.NDArray[np.bool_]:
+    """Return every pixel of a mask of MobileSAM's, (H, W), enlarged in two steps as SAM's own code does."""
+    height, width = fitted(proposal.size, SAM_SIDE)
+    field = proposal.logits if how == cv2.INTER_LINEAR else (proposal.logits > 0).astype(np.float32)
+    padded = cv2.resize(field, (SAM_SIDE, SAM_SIDE), interpolation=how)[:height, :width]
+    return np.asarray(cv2.resize(padded, proposal.size[::-1], interpolation=how) > 0)
+
+
 def precisions(bench: Bench) -> list[Row]:
-    """Run the tiny SAM 2's encoder in bfloat16, and compiled where there is a compiler."""
+    """Run the tiny SAM 2's encoder in bfloat16."""
     pixels = torch.from_numpy(pixels_of(bench.large[0][0], bench.tiny.network.prompt_encoder.input_image_size))[None]
 
     def encoded(network: Callable[..., Any], *, half: bool = False) -> Any:
@@ -302,11 +356,6 @@ def precisions(bench: Bench) -> list[Row]:
 
     embed = bench.tiny.network.get_image_embeddings
     ways = {"as it runs now": lambda: encoded(embed), "bfloat16": lambda: encoded(embed, half=True)}
-    if shutil.which("g++"):
-        compiled = torch.compile(bench.tiny.network.get_image_embeddings)
-        ways["torch.compile"] = lambda: encoded(compiled)
-    else:
-        print("torch.compile is left out: there is no g++")
     return compared("tiny SAM 2's encoder", beside(ways, 3 * bench.times), "as it runs now")
 
 
@@ -338,6 +387,7 @@ LEVERS = {
     "together": together,
     "crops": crops,
     "on_disk": on_disk,
+    "resolution": resolution,
 }
 
 

@@ -68,11 +68,11 @@ class LateSegmenter:
         """Answer a prompt, best first."""
         return self._found.result().propose(embedding, prompt, previous)
 
-    def fingerprint(self) -> str | None:
+    def weights_digest(self) -> str | None:
         """Name the weights by their content, once they are there; None where embeddings are not to be kept."""
         self.start()
         found = self._found.result()
-        return found.fingerprint() if isinstance(found, Keepable) else None
+        return found.weights_digest() if isinstance(found, Keepable) else None
 
     def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
         """Return an embedding's arrays."""
@@ -84,7 +84,7 @@ class LateSegmenter:
 
     def _keepable(self) -> Keepable:
         found = self._found.result()
-        assert isinstance(found, Keepable), f"{found.name} has no fingerprint"
+        assert isinstance(found, Keepable), f"{found.name} keeps no embeddings"
         return found
 
     def _known(self, what: str) -> str:

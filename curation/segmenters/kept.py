@@ -31,7 +31,7 @@ _LOG = logging.getLogger(__name__)
 class Keepable(Protocol):
     """A segmenter whose embeddings are a few arrays that half precision changes no mask of."""
 
-    def fingerprint(self) -> str | None:
+    def weights_digest(self) -> str | None:
         """Name the weights by their content; None where keeping is not worth it."""
 
     def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
@@ -115,11 +115,11 @@ class KeptEmbeddings:
 
     def _path(self, segmenter: Segmenter, image_id: str) -> Path | None:
         try:
-            fingerprint = segmenter.fingerprint() if isinstance(segmenter, Keepable) else None
+            weights = segmenter.weights_digest() if isinstance(segmenter, Keepable) else None
         except OSError as error:  # the weights' files are gone, but run
             _LOG.warning("embeddings are not kept on disk: %s", error)
             return None
-        if fingerprint is None:
+        if weights is None:
             return None
-        name = hashlib.sha256(f"{FORMAT}\0{fingerprint}\0{image_id}".encode()).hexdigest()
+        name = hashlib.sha256(f"{FORMAT}\0{weights}\0{image_id}".encode()).hexdigest()
         return self.folder / f"{name}.npz"

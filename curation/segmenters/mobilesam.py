@@ -65,12 +65,12 @@ class MobileSamSegmenter:
         return MobileSamEmbedding(features, size)
 
     @cached_property
-    def _fingerprint(self) -> str:
+    def _digest(self) -> str:
         return digest([self._weights])
 
-    def fingerprint(self) -> str:
+    def weights_digest(self) -> str:
         """Name the encoder's weights by their content."""
-        return self._fingerprint
+        return self._digest
 
     def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
         """Return what the encoder gave."""

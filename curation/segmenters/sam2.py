@@ -61,12 +61,12 @@ class Sam2Segmenter:
         return Sam2Embedding(tuple(feature.to(kept) for feature in features), (image.shape[0], image.shape[1]))
 
     @cached_property
-    def _fingerprint(self) -> str:
+    def _digest(self) -> str:
         return digest(path for path in self._folder.iterdir() if path.is_file())
 
-    def fingerprint(self) -> str | None:
+    def weights_digest(self) -> str | None:
         """Name the weights by their content; None on a GPU, which encodes a picture faster than a click is noticed."""
-        return self._fingerprint if self.device.type == "cpu" else None
+        return self._digest if self.device.type == "cpu" else None
 
     def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
         """Return the feature maps, finest first."""

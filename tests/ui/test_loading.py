@@ -100,7 +100,7 @@ def test_models_are_loaded_one_after_the_other() -> None:
 
 def test_embeddings_are_kept_as_the_segmenter_behind_keeps_them() -> None:
     class Keeping(FakeSegmenter):
-        def fingerprint(self) -> str:
+        def weights_digest(self) -> str:
             return "weights"
 
         def arrays(self, embedding: Embedding) -> tuple[FloatArray, ...]:
@@ -111,6 +111,6 @@ def test_embeddings_are_kept_as_the_segmenter_behind_keeps_them() -> None:
 
     late = LateSegmenter(lambda told: (Keeping(), ""))
     assert isinstance(late, Keepable)
-    assert late.fingerprint() == "weights"
+    assert late.weights_digest() == "weights"
     assert late.restored(late.arrays(late.embed(PICTURE)), (6, 8)) == FakeEmbedding((6, 8), (6.0, 8.0))
-    assert LateSegmenter(lambda told: (FakeSegmenter(), "")).fingerprint() is None
+    assert LateSegmenter(lambda told: (FakeSegmenter(), "")).weights_digest() is None

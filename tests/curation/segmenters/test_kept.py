@@ -27,7 +27,7 @@ class KeepableSegmenter(FakeSegmenter):
     weights: str | None = "one"
     seen: list[tuple[float, ...]] = field(default_factory=list)
 
-    def fingerprint(self) -> str | None:
+    def weights_digest(self) -> str | None:
         """Return the name that a test gave."""
         return self.weights
 
@@ -140,7 +140,7 @@ def test_a_disk_that_refuses_costs_no_click(tmp_path: Path, caplog: pytest.LogCa
 
 def test_weights_that_are_gone_cost_no_click(kept: KeptEmbeddings, caplog: pytest.LogCaptureFixture) -> None:
     class Gone(KeepableSegmenter):
-        def fingerprint(self) -> str | None:
+        def weights_digest(self) -> str | None:
             raise FileNotFoundError("encoder.onnx")
 
     assert answered(Gone(), kept, lambda key: picture(7)).scores
