@@ -3,7 +3,7 @@
 What is looked for, and what it is looked for in, are compared after `str.lower`. On SQLite the table ``sample_words``
 holds both texts in lower case, a row a sample under its number, with FTS5's index of every three characters that follow
 each other; triggers keep it true in the transaction that writes the sample. On PostgreSQL the extension ``pg_trgm``
-keeps such an index of ``lower(…)``; where it cannot be made, every text is looked at, for the same answers.
+keeps such an index of the columns; where it cannot be made, every text is looked at, for the same answers.
 """
 
 from collections.abc import Iterator
@@ -58,8 +58,8 @@ _SQLITE = (
 )
 _POSTGRES = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-    f"CREATE INDEX {PREFIX}_query ON samples USING gin (lower(query) gin_trgm_ops)",
-    f"CREATE INDEX {PREFIX}_file_name ON images USING gin (lower(file_name) gin_trgm_ops)",
+    f"CREATE INDEX {PREFIX}_query ON samples USING gin (query gin_trgm_ops)",
+    f"CREATE INDEX {PREFIX}_file_name ON images USING gin (file_name gin_trgm_ops)",
 )
 
 

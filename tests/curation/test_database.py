@@ -133,7 +133,7 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_declares(new_url: 
         database.migrate()
         with database.engine.connect() as connection:
             assert schema_version(connection) == HEAD
-            # The search index's tables are SQLite's own, and PostgreSQL's go by an expression.
+            # The search index is made by statements of its own, see `searching`.
             searched = {"include_name": lambda name, *_: not (name or "").startswith(PREFIX)}
             assert compare_metadata(MigrationContext.configure(connection, opts=searched), Base.metadata) == []
             assert is_made(connection)
