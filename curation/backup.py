@@ -83,9 +83,12 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
     """
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file")
+    if not archive.exists():
+        raise UsageError(f"there is no backup {archive}")
     occupied = path.exists() and any(path.iterdir())
     if occupied and not (replace and (path / SETTINGS).exists()):
-        hint = "say --replace to put the backup in its place" if (path / SETTINGS).exists() else "it is no workspace"
+        workspace = (path / SETTINGS).exists()
+        hint = "say --replace to put the backup in its place" if workspace else "name a new folder with --workspace"
         raise UsageError(f"{path} is not empty; {hint}")
     claim = Claim(path, alone=True) if occupied else None
     try:

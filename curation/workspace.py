@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Self
@@ -138,15 +139,26 @@ class Workspace:
         self.close()
 
 
+def _advice(path: Path) -> str:
+    """Return what somebody should do who named ``path``, which is no workspace: most stand one folder too high."""
+    if path.is_file():
+        return "name its folder"
+    try:
+        inside = sorted(file.parent for file in path.glob(f"*/{SETTINGS}"))
+    except OSError:
+        inside = []
+    if inside:
+        return f"{inside[0]} is one: --workspace {shlex.quote(str(inside[0]))}"
+    return f"name one with --workspace, or make one with: whyseg init {shlex.quote(str(path))}"
+
+
 def read_settings(path: Path) -> Settings:
     """Read a workspace's settings; raises ``NotAWorkspace`` when there are none, ``UsageError`` for broken ones."""
     file = path / SETTINGS
     try:
         text = file.read_text()
     except (FileNotFoundError, NotADirectoryError):
-        raise NotAWorkspace(
-            f"{path} is no workspace (no {SETTINGS} there); make one with: whyseg init {path}"
-        ) from None
+        raise NotAWorkspace(f"{path} is no workspace (no {SETTINGS} there); {_advice(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
     try:

@@ -170,6 +170,12 @@ def test_other_files_are_no_backups(tmp_path: Path) -> None:
         restore(tmp_path / "a.tar", tmp_path / "again")
     with pytest.raises(UsageError, match="no backup"):
         restore(tmp_path / "missing.tar", tmp_path / "again")
+    with pytest.raises(
+        UsageError, match="no backup"
+    ):  # the first thing that is wrong, in a folder that is not empty too
+        restore(tmp_path / "missing.tar", tmp_path)
+    with pytest.raises(UsageError, match="is not empty; name a new folder with --workspace"):
+        restore(tmp_path / "a.tar", tmp_path)
 
 
 def test_an_existing_file_is_not_overwritten_and_a_failure_leaves_nothing(tmp_path: Path, workspace: Workspace) -> None:

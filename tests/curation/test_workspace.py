@@ -196,3 +196,14 @@ def test_what_a_killed_process_had_not_finished_is_removed_after_an_hour(tmp_pat
         os.utime(path, (hour_ago, hour_ago))
     assert blobs.sweep() == 1
     assert sorted(path.name for path in old.parent.iterdir()) == sorted([".new-new", key])
+
+
+def test_a_folder_that_is_no_workspace_says_what_to_name_instead(tmp_path: Path) -> None:
+    with pytest.raises(NotAWorkspace, match=r"--workspace, or make one with: whyseg init .*"):
+        Workspace.open(tmp_path)
+    with Workspace.create(tmp_path / "on top"):
+        pass
+    with pytest.raises(NotAWorkspace, match=r"on top is one: --workspace '.*on top'"):
+        Workspace.open(tmp_path)
+    with pytest.raises(NotAWorkspace, match="name its folder"):
+        Workspace.open(tmp_path / "on top" / "whyseg.toml")
