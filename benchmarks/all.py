@@ -68,6 +68,7 @@ ELSEWHERE = {
     "planted": "asks what rules find, not how fast: docs/log.md",
     "reward_floor": "asks what rewards pay, not how fast: docs/log.md",
     "click_apps": "the server of click_latency",
+    "browser_decode": "asks what a way that was not taken would give, in five minutes: docs/decisions/0006",
     "sam2_parity": "needs Meta's sam2 package, in an environment of its own: docs/decisions/0002",
 }
 
