@@ -136,7 +136,7 @@ def _lead(record: RunRecord) -> str:
         f"{plan.updates} updates{took} ({record.state}) on {data.rows} rows{left}; data {data.hash}{release}. "
         f"{preset.grpo.n} rollouts a prompt{kept}, {preset.grpo.prompts_per_step} prompts a step, seed {record.seed}; "
         f"started from {record.start.base}; masks by {record.segmenter or 'nobody'}; commit {record.commit}{again}. "
-        f"On the pictures {LEGEND}."
+        f"{LEGEND}."
     )
 
 
