@@ -23,7 +23,7 @@ from whyseg import __version__
 from whyseg.curation.blobs import TEMPORARY, sync_folder, write_atomically
 from whyseg.curation.images import portable
 from whyseg.curation.releases import Releases
-from whyseg.curation.tables import ImageRow, ReviewRow
+from whyseg.curation.tables import ImageRow, ProposalRow, ReviewRow, RevisionRow
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Image, Release, ReleaseItem, Review, Sample, Split, content_hash
 from whyseg.schemas.errors import CorruptStore, ExportRunning, NotFound, StoreUnavailable, UsageError
@@ -65,6 +65,7 @@ class Row:
     split: Split
     image: Image
     reviews: tuple[Review, ...]
+    reasons: tuple[str, ...]  # of the accepted proposals that changed it, in their order
     read: Callable[[], bytes]  # the original file
     shown: Callable[[], tuple[bytes, str]] | None = None  # `picture`, where rows on one image share it
 
@@ -194,7 +195,7 @@ def _rows(workspace: Workspace, releases: Releases, part: Part) -> Iterator[Row]
     for start in range(0, len(part.items), _PER_QUESTION):
         items = part.items[start : start + _PER_QUESTION]
         images = {image.id: image for image in images_of(workspace, items)}
-        reviews = reviews_of(workspace, items)
+        reviews, reasons = reviews_of(workspace, items), _reasons(workspace, items)
         file = _File(workspace, images[items[0].image_id])
         for item, revision in zip(items, releases.revisions(items), strict=True):
             if file.image.id != item.image_id:
@@ -203,7 +204,8 @@ def _rows(workspace: Workspace, releases: Releases, part: Part) -> Iterator[Row]
             if sample.content_hash() != item.content:
                 raise CorruptStore(f"sample {sample.id} is not what was frozen: expected content {item.content}")
             of_item = tuple(reviews.get(item.revision_id, ()))
-            yield Row(sample, item.split, file.image, of_item, file.read, file.shown)
+            why = tuple(reason for number, reason in reasons.get(sample.id, ()) if number <= revision.number)
+            yield Row(sample, item.split, file.image, of_item, why, file.read, file.shown)
 
 
 def reviews_of(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, list[Review]]:
@@ -214,6 +216,18 @@ def reviews_of(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, 
         for body in session.scalars(asked.order_by(ReviewRow.created_at.desc(), ReviewRow.id)):
             review = Review.parse(body)
             found.setdefault(review.revision_id, []).append(review)
+    return found
+
+
+def _reasons(workspace: Workspace, items: Sequence[ReleaseItem]) -> dict[str, list[tuple[int, str]]]:
+    """Return the reasons of accepted proposals by sample, each with the number of the revision that it made."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    asked = select(ProposalRow.sample_id, RevisionRow.number, ProposalRow.reason)
+    asked = asked.join(RevisionRow, RevisionRow.id == ProposalRow.made).order_by(RevisionRow.number)
+    with workspace.store.database.read() as session:
+        some = session.execute(asked.where(ProposalRow.sample_id.in_([item.sample_id for item in items])))
+        for sample_id, number, reason in some:
+            found.setdefault(sample_id, []).append((number, reason))
     return found
 
 

@@ -64,6 +64,7 @@ COLUMNS: dict[str, Column] = {
         "query_edit_distance": "float64",
         "reviewers": ["string"],
         "agreement": "float64",
+        "revision_reasons": ["string"],  # of the proposals that were accepted about it
         "source_record": "string",
         "source_name": "string",
         "file_name": "string",
@@ -114,8 +115,9 @@ class ParquetWriter:
         self._workspace: Workspace | None = None
 
     def options(self) -> dict[str, object]:
-        """Return the sizes, and what the card takes from the workspace's settings."""
-        return {"shard_bytes": self.shard_bytes, "group_bytes": self.group_bytes, "card": card_options(self._known())}
+        """Return the sizes, the columns, and what the card takes from the workspace's settings."""
+        sizes = {"shard_bytes": self.shard_bytes, "group_bytes": self.group_bytes}
+        return {**sizes, "columns": COLUMNS, "card": card_options(self._known())}
 
     def prepare(self, workspace: Workspace, release: Release) -> None:
         """Learn where the pictures' sizes are known, and the release's own salt for the names of reviewers."""
@@ -216,6 +218,7 @@ class ParquetWriter:
             "query_edit_distance": origin.edit_distance if origin else None,
             "reviewers": sorted({self._pseudonym(review.reviewer) for review in row.reviews}),
             "agreement": None,
+            "revision_reasons": list(row.reasons),
             "source_record": sample.source_record,
             "source_name": sample.source_name,
             "file_name": row.image.file_name,

@@ -39,7 +39,7 @@ def block(top: int, left: int, bottom: int, right: int, size: tuple[int, int] = 
 
 def row_of(sample: Sample, data: bytes, **fields: Any) -> Row:
     image = inspect(data, "a.png").model_copy(update=fields)
-    return Row(sample, "train", image, (), lambda: data)
+    return Row(sample, "train", image, (), (), lambda: data)
 
 
 def released(

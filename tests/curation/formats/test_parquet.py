@@ -18,11 +18,13 @@ from PIL import Image as PilImage
 
 from tests.curation.formats.released import SIZE, block, files_of, picture, released, row_of, sample_on
 from tests.pictures import pixels, turned
+from tests.proposed import add_proposal
 from whyseg.curation.exporting import Part, export
 from whyseg.curation.formats import own
 from whyseg.curation.formats.hub_schema import arrow_schema
 from whyseg.curation.formats.parquet import COLUMNS, ParquetWriter
 from whyseg.curation.images import inspect
+from whyseg.curation.proposals import Proposals
 from whyseg.curation.releases import Releases
 from whyseg.curation.workspace import Workspace
 from whyseg.schemas import Mask, Sample
@@ -207,6 +209,20 @@ def test_a_reviewer_is_known_within_a_release_only_and_never_by_name(workspace: 
         (seen[name],) = {reviewer for item in items[:2] for reviewer in found[item.sample_id]}
         assert all(b"Konstanze" not in data for data in files_of(tmp_path / name).values())
     assert seen["v1"] != seen["v2"]
+
+
+def test_the_reasons_of_accepted_proposals_go_with_the_sample_that_they_changed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    changed, other = Releases(workspace).items("v1")[:2]
+    proposal = add_proposal(workspace.store, changed.sample_id, query="which one?", reason="query_rewrite")
+    Proposals(workspace.store).accept(proposal.id, author="ann")
+    Releases(workspace).create("v2", author="ann", states="any")
+    for name, expected in (("v1", []), ("v2", ["query_rewrite"])):  # v1 was frozen before
+        export(workspace, name, tmp_path / name, ParquetWriter())
+        rows = [row for file in (tmp_path / name / "data").iterdir() for row in pq.read_table(file).to_pylist()]
+        found = {row["sample_id"]: row["provenance"]["revision_reasons"] for row in rows}
+        assert (found[changed.sample_id], found[other.sample_id]) == (expected, [])
 
 
 def test_a_picture_that_readers_differ_on_is_written_upright_and_named(tmp_path: Path) -> None:
