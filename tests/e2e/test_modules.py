@@ -94,3 +94,26 @@ def test_keys_have_the_names_that_the_table_uses(desk: Desk) -> None:
     assert named(key=" ", ctrlKey=True) == "Ctrl+Space"
     assert named(key="и", code="KeyB") == "b"  # the same place on a Russian keyboard
     assert named(key="Shift", shiftKey=True) is None
+
+
+def test_a_review_says_that_hops_are_of_the_question_before(desk: Desk) -> None:
+    noted = desk.page.evaluate(
+        """async pairs => {
+            const { Question } = await import('/static/review_parts.js');
+            const asks = text => ({ text, alternates: [] });
+            const sample = ([text, hops]) => ({ query: asks(text), hops, instances: [], no_target: true });
+            return pairs.map(([older, newer]) => {
+                const card = new Question({});
+                card.show(sample(newer), older && sample(older));
+                return !card.note.hidden;
+            });
+        }""",
+        [
+            [["what?", ["it is"]], ["which?", ["it is"]]],  # another question, the same hops
+            [["what?", ["it is"]], ["which?", ["it was"]]],
+            [["what?", ["it is"]], ["what?", ["it is"]]],
+            [["what?", []], ["which?", []]],
+            [None, ["which?", ["it is"]]],
+        ],
+    )
+    assert noted == [True, False, False, False, False]

@@ -86,12 +86,14 @@ export class Question {
     constructor(types) {
         this.types = types;
         this.list = el("dl");
-        this.root = el("section", { class: "ws-card ws-question" }, this.list);
+        this.note = el("p", { class: "ws-note ws-wrong ws-old-hops", role: "status", hidden: true }, "The question changed and its hops did not: they were written for the question before.");
+        this.root = el("section", { class: "ws-card ws-question" }, this.list, this.note);
     }
 
     // Rows that the older version has otherwise are marked, with what they were.
     show(sample, older) {
-        const before = new Map(older ? this.#rows(older) : []);
+        const before = new Map(older ? this.#rows(older) : []), asks = one => one.query?.text ?? "", steps = one => one.hops.join("\n");
+        this.note.hidden = !older || !sample.hops.length || asks(older) === asks(sample) || steps(older) !== steps(sample);
         this.list.replaceChildren(...this.#rows(sample).flatMap(([name, text]) => {
             const was = before.get(name), differs = older && was !== text;
             return [el("dt", {}, name), el("dd", { class: differs ? "ws-differs" : "" }, text || "–", differs && el("s", {}, was || "–"))];
