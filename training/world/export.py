@@ -111,7 +111,7 @@ class _Tally:
             if item.planted:
                 self._planted[item.planted.kind] += 1
                 self.truths.append(_truth(item))
-            yield Row(sample, split, item.record, (), partial(bytes, png), partial(_shown, png))
+            yield Row(sample, split, item.record, (), (), partial(bytes, png), partial(_shown, png))
             self._progress(self._splits.total(), self._n)
 
     def report(self, out: Path, seed: int) -> WorldReport:
