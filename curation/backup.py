@@ -87,8 +87,8 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
         raise UsageError(f"there is no backup {archive}")
     occupied = path.exists() and any(path.iterdir())
     if occupied and not (replace and (path / SETTINGS).exists()):
-        workspace = (path / SETTINGS).exists()
-        hint = "say --replace to put the backup in its place" if workspace else "name a new folder with --workspace"
+        known = (path / SETTINGS).exists()
+        hint = "say --replace to put the backup in its place" if known else "name a new folder with --workspace"
         raise UsageError(f"{path} is not empty; {hint}")
     claim = Claim(path, alone=True) if occupied else None
     try:
