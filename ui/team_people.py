@@ -91,7 +91,9 @@ class PeopleSection:
         self.throughput = throughput
         self.users = Users(workspace.store.database)
         with gr.Row(elem_id="ws-people-choices"):
-            self.period = gr.Dropdown(PERIODS, value=30, label="What was done in", elem_id="ws-people-period", scale=0)
+            self.period = gr.Dropdown(
+                PERIODS, value=30, label="What was done in", elem_id="ws-people-period", scale=0, min_width=200
+            )
             self.measure = gr.Radio(
                 MEASURES, value="submitted", label="Each day (UTC)", elem_id="ws-people-measure", min_width=480
             )
