@@ -87,9 +87,9 @@ def restore(archive: Path, path: Path, *, replace: bool = False) -> Restored:
         raise UsageError(f"there is no backup {archive}")
     occupied = path.exists() and any(path.iterdir())
     if occupied and not (replace and (path / SETTINGS).exists()):
-        known = (path / SETTINGS).exists()
-        hint = "say --replace to put the backup in its place" if known else "name a new folder with --workspace"
-        raise UsageError(f"{path} is not empty; {hint}")
+        if (path / SETTINGS).exists():
+            raise UsageError(f"{path} is not empty; say --replace to put the backup in its place")
+        raise UsageError(f"{path} is not empty, and no workspace; name a new folder with --workspace")
     claim = Claim(path, alone=True) if occupied else None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -174,7 +174,7 @@ def test_other_files_are_no_backups(tmp_path: Path) -> None:
         UsageError, match="no backup"
     ):  # the first thing that is wrong, in a folder that is not empty too
         restore(tmp_path / "missing.tar", tmp_path)
-    with pytest.raises(UsageError, match="is not empty; name a new folder with --workspace"):
+    with pytest.raises(UsageError, match="is not empty, and no workspace; name a new folder with --workspace"):
         restore(tmp_path / "a.tar", tmp_path)
 
 

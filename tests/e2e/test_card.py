@@ -39,6 +39,7 @@ def card(tmp_path: Path) -> Path:
         return write_page(card_files(workspace, "v1"), tmp_path)
 
 
+@pytest.mark.slow
 def test_the_card_shows_its_tables_and_pictures_and_runs_nothing(browser: Browser, card: Path) -> None:
     page = browser.new_page(viewport={"width": 1000, "height": 1200})
     wrong = watch(page)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.builders import instance
@@ -13,6 +14,7 @@ from whyseg.schemas import Mask, Sample
 COUNT = "#ws-count textarea, #ws-count input"
 
 
+@pytest.mark.slow
 def test_a_curator_asks_for_samples_and_annotators_see_it(
     desk: Desk, server: Server, make_desk: Callable[[], Desk], tmp_path: Path
 ) -> None:

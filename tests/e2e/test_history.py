@@ -66,6 +66,7 @@ def test_whoever_fixes_a_rejected_sample_sees_why_it_came_back_and_where(
     assert other.page.evaluate("stage.pins.length") == 0
 
 
+@pytest.mark.slow
 def test_the_whole_story_stands_beside_the_sample(desk: Desk, rejected: str, tmp_path: Path) -> None:
     desk.open(rejected)
     desk.page.get_by_title("History of this sample").click()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Server, add_picture, watch
@@ -17,6 +18,7 @@ HOSTILE = (
 HOOK = "window.hits = []; window.hit = name => { hits.push(name); alert(name); };"
 
 
+@pytest.mark.slow
 def test_hostile_text_is_text_in_every_field(desk: Desk, server: Server, make_desk: Callable[[], Desk]) -> None:
     with Workspace.open(server.folder) as workspace:
         noise = np.random.default_rng(9).integers(0, 256, (60, 80, 3), dtype=np.uint8)

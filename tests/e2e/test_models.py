@@ -87,6 +87,7 @@ def test_a_dropped_file_is_asked_about_and_not_kept(make_desk: Callable[[], Desk
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "filled"), [("Models", ".ws-policy:not(:empty)"), ("Browse", "#ws-gallery img")])
 def test_a_tab_that_is_chosen_before_the_page_is_ready_shows_its_content(
     make_desk: Callable[[], Desk], name: str, filled: str

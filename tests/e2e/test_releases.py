@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.builders import instance
@@ -32,6 +33,7 @@ def freeze(page: Page, name: str) -> None:
     expect(page.locator(TOLD)).to_have_value(re.compile(rf"^{name}: \d+ samples of \d+ images are frozen$"))
 
 
+@pytest.mark.slow
 def test_two_releases_are_made_and_compared_with_pictures(
     desk: Desk, server: Server, make_desk: Callable[[], Desk]
 ) -> None:

@@ -102,6 +102,11 @@ def test_a_rejected_sample_is_fixed_accepted_and_remembered(
     page.keyboard.press("y")
     decided(reviewer, "Accepted")
     assert desk.api.get(f"/samples/{sample}").json()["state"] == "accepted"
+    expect(page.locator(".ws-review-head .ws-chip")).to_have_count(
+        0
+    )  # nothing else waits: what is left is no open sample
+    for button in page.locator(".ws-decide button:visible").all():
+        expect(button).to_be_disabled()
     page.get_by_role("button", name="Show it again").click()
     story = re.compile("accepted by local.*rejected by local", re.DOTALL)
     expect(page.locator(".ws-review .ws-history")).to_contain_text(story)
@@ -123,6 +128,19 @@ def test_a_reviewer_changes_a_sample_and_accepts_it_in_one_go(
     decided(reviewer, "Fixed and accepted")
     found = desk.api.get(f"/samples/{sample}").json()
     assert (found["state"], found["number"], found["sample"]["query"]["text"]) == ("accepted", 3, "what is fixed?")
+
+
+def test_a_panel_tells_the_keys_and_nothing_is_decided_behind_it(
+    desk: Desk, make_desk: Callable[[], Desk], waiting: list[str]
+) -> None:
+    page = open_review(make_desk, waiting[1]).page
+    page.keyboard.press("?")
+    panel = page.get_by_role("dialog", name="Keys of the review")
+    expect(panel.locator("kbd")).to_have_text(["Y", "N", "1–9", "F", "A", "D", "P", "C", "X", "J", "K", "0", "?"])
+    page.keyboard.press("y")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    assert desk.api.get(f"/samples/{waiting[1]}").json()["state"] == "submitted"
 
 
 def test_what_a_reviewer_has_begun_stays_while_he_looks_elsewhere(

@@ -144,7 +144,7 @@ def test_a_finished_run_is_not_trained_again(finished: Path) -> None:
     assert (finished / "run.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("lora", [None, LORA])
+@pytest.mark.parametrize("lora", [None, pytest.param(LORA, marks=pytest.mark.slow)])
 def test_going_on_starts_from_the_weights_of_the_checkpoint(lora: Any, bare: str, tmp_path: Path) -> None:
     # Random answers earn all the same, so nothing but the weight decay moves the weights: by 0.5 % an update.
     made = preset(lora=lora, max_steps=2, n=4, keep=2, max_completion_tokens=4, lr=0.01, weight_decay=0.5)

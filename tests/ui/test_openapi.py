@@ -80,6 +80,7 @@ def curator(team: FastAPI) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.mark.slow
 def test_requests_made_from_the_description_are_answered_as_it_says(client: TestClient, known: dict[str, str]) -> None:
     seen = walk(client, known, 5)
     assert {200, 404, 422} <= {status for _, status in seen}

@@ -7,15 +7,14 @@ import { placeOf, plainly } from "./finding_parts.js";
 import { isTyping, keyName } from "./keys.js";
 import { Picture } from "./picture.js";
 import { changedBy, ProposalCards, proposalPath } from "./proposals.js";
+import { ACTS, keysPanel } from "./review_keys.js";
 import { Queue, Question, Remarks } from "./review_parts.js";
 import { SampleFindings } from "./sample_findings.js";
 import { SignalsCard } from "./signals.js";
 import { Story } from "./story.js";
 
-const KEYS = {
-    y: "accept", n: "reject", f: "fix", j: "next", k: "previous", x: "difference", c: "remark", 0: "fit", a: "take", d: "dismiss", p: "proposal",
-};
 const DECISIONS = ["accept", "reject", "fix", "reopen", "remark", "take", "dismiss"];
+const OPENLESS = ["next", "help"]; // what needs no open sample
 const MOST = 50, REASON = 1000; // proposals about one sample; letters of a reason
 
 export class ReviewPage {
@@ -43,9 +42,11 @@ export class ReviewPage {
             button("reopen", "Reopen", "", "Unlock an accepted sample"));
         this.head = el("div", { class: "ws-review-head" });
         this.switch = el("button", { "data-act": "difference", "aria-pressed": "false", title: "Show what changed: green added, red removed (X)", onclick: () => this.act("difference") }, "Difference");
+        this.keys = keysPanel();
+        const help = el("button", { "data-act": "help", title: "Keys (?)", onclick: () => this.act("help") }, "?");
         this.side = el("aside", { class: "ws-review-side" }, this.proposals.root, this.question.root, this.signals.root, this.findings.root, this.remarks.root, this.buttons, this.story.root);
         this.root = el("div", { class: "ws-review" }, this.queue.root,
-            el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch), this.compare.root, this.bar.root), this.side);
+            el("div", { class: "ws-review-middle" }, el("div", { class: "ws-review-line" }, this.head, this.switch, help), this.compare.root, this.bar.root), this.side);
         addEventListener("keydown", event => this.#key(event));
     }
 
@@ -149,6 +150,8 @@ export class ReviewPage {
 
     #nothing() {
         this.found = null;
+        this.head.querySelector(".ws-chip")?.remove(); // the state that it had before it was decided
+        for (const button of this.buttons.children) button.disabled = true;
         this.#tell("done", "Nothing waits for review here. Choose another state, or come back later.");
     }
 
@@ -167,6 +170,7 @@ export class ReviewPage {
                 const other = this.proposals.beside(this.proposal, 1);
                 if (other) this.#propose(other);
             },
+            help: () => this.keys.showModal(),
             difference: () => {
                 if (this.switch.disabled) return;
                 this.marks[this.proposal ? "proposal" : "version"] = !this.compare.difference;
@@ -175,7 +179,7 @@ export class ReviewPage {
             },
         };
         const may = this.decides || !DECISIONS.includes(id);
-        if (may && (this.found || id === "next")) acts[id]();
+        if (may && (this.found || OPENLESS.includes(id))) acts[id]();
     }
 
     #step(by) {
@@ -269,7 +273,7 @@ export class ReviewPage {
         }
         const reason = /^[1-9]$/.test(name ?? "") ? Number(name) - 1 : null;
         if (reason !== null && this.found && this.decides) this.remarks.toggle(reason);
-        else if (KEYS[name]) this.act(KEYS[name]);
+        else if (ACTS[name]) this.act(ACTS[name]);
         else return;
         event.preventDefault();
     }

@@ -232,6 +232,7 @@ def test_a_checkpoint_of_the_video_model_is_read_as_the_official_ones_are(
     assert torch.equal(read.vision_encoder.neck.convs[0].weight, video.vision_encoder.neck.convs[0].weight)
 
 
+@pytest.mark.slow
 def test_torchvision_is_not_needed() -> None:
     script = (
         "import sys; sys.modules['torchvision'] = None\n"
