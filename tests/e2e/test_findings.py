@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.builders import instance
@@ -84,6 +85,7 @@ def test_a_finding_leads_to_its_sample_and_is_set_aside_there(
     reviewer.page.screenshot(path=tmp_path / "review.png")
 
 
+@pytest.mark.slow
 def test_a_second_page_follows_the_run_of_the_first(desk: Desk, make_desk: Callable[[], Desk]) -> None:
     pages = [make_desk().page for _ in range(2)]
     for page in pages:

@@ -114,6 +114,7 @@ def test_a_rejected_sample_is_fixed_accepted_and_remembered(
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_a_reviewer_changes_a_sample_and_accepts_it_in_one_go(
     desk: Desk, make_desk: Callable[[], Desk], waiting: list[str]
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_panel_tells_the_keys_and_nothing_is_decided_behind_it(
     assert desk.api.get(f"/samples/{waiting[1]}").json()["state"] == "submitted"
 
 
+@pytest.mark.slow
 def test_what_a_reviewer_has_begun_stays_while_he_looks_elsewhere(
     desk: Desk, make_desk: Callable[[], Desk], waiting: list[str]
 ) -> None:
@@ -161,6 +163,7 @@ def test_what_a_reviewer_has_begun_stays_while_he_looks_elsewhere(
     decided(reviewer, "Rejected")
 
 
+@pytest.mark.slow
 def test_two_reviewers_do_not_decide_twice(desk: Desk, make_desk: Callable[[], Desk], waiting: list[str]) -> None:
     sample = waiting[0]
     first, second = (open_review(make_desk, sample) for _ in range(2))

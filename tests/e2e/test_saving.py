@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Server
@@ -160,6 +161,7 @@ def disagree(desk: Desk, other: Desk) -> None:
     desk.page.locator(".ws-conflict").wait_for()
 
 
+@pytest.mark.slow
 def test_two_versions_are_shown_and_merged(desk: Desk, make_desk: Callable[[], Desk]) -> None:
     other = make_desk()
     disagree(desk, other)
@@ -185,6 +187,7 @@ def test_two_versions_are_shown_and_merged(desk: Desk, make_desk: Callable[[], D
     assert desk.state()["instances"] == before["instances"]
 
 
+@pytest.mark.slow
 def test_one_version_can_be_kept_and_the_other_taken(desk: Desk, make_desk: Callable[[], Desk]) -> None:
     other = make_desk()
     disagree(desk, other)

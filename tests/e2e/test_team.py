@@ -109,6 +109,7 @@ def test_a_lost_lease_is_taken_up_again_and_nothing_is_lost(arrive: Callable[...
     assert ann.saved()["number"] > before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "decides"), [("abe", False), ("rea", True)])
 def test_who_may_not_decide_is_shown_no_buttons_for_it(arrive: Callable[..., Desk], name: str, decides: bool) -> None:
     page = arrive(name).page
@@ -118,6 +119,7 @@ def test_who_may_not_decide_is_shown_no_buttons_for_it(arrive: Callable[..., Des
         expect(page.locator(f".ws-review {part}")).to_be_visible(visible=decides)
 
 
+@pytest.mark.slow
 def test_a_name_is_shown_as_text(arrive: Callable[..., Desk]) -> None:
     desk = arrive(HOSTILE)
     expect(desk.page.locator(".ws-user")).to_have_text(HOSTILE)
@@ -143,6 +145,7 @@ def test_gradios_events_know_who_asks(arrive: Callable[..., Desk], team: Server)
         assert [(made.name, made.author) for made in Releases(workspace).all()] == [("by-cur", "cur")]
 
 
+@pytest.mark.slow
 def test_everybody_changes_their_own_password(arrive: Callable[..., Desk]) -> None:
     page, secret = arrive("rea").page, "another long secret"
     dialog = page.get_by_role("dialog", name="Your account")
@@ -175,6 +178,7 @@ def test_a_wrong_password_is_said_and_the_way_leads_back(browser: Browser, team:
     page.context.close()
 
 
+@pytest.mark.slow
 def test_signing_out_shows_the_login_and_ends_the_session(arrive: Callable[..., Desk], team: Server) -> None:
     desk = arrive("cur")
     (cookie,) = desk.page.context.cookies()

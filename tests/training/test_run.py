@@ -71,6 +71,7 @@ def test_its_policy_answers_with_the_adapters_that_were_trained(finished: Path, 
     assert known[1].base is None
 
 
+@pytest.mark.slow
 def test_a_second_stage_goes_on_from_the_first_and_keeps_close_to_it(finished: Path, bare: str, tmp_path: Path) -> None:
     first, out = tmp_path / "one", tmp_path / "two"
     shutil.copytree(finished / "policy", first)
@@ -144,7 +145,8 @@ def test_a_finished_run_is_not_trained_again(finished: Path) -> None:
     assert (finished / "run.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("lora", [None, pytest.param(LORA, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, LORA])
 def test_going_on_starts_from_the_weights_of_the_checkpoint(lora: Any, bare: str, tmp_path: Path) -> None:
     # Random answers earn all the same, so nothing but the weight decay moves the weights: by 0.5 % an update.
     made = preset(lora=lora, max_steps=2, n=4, keep=2, max_completion_tokens=4, lr=0.01, weight_decay=0.5)

@@ -179,6 +179,7 @@ PRY = """async ([root, image]) => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_foreign_page_in_a_browser_gets_nothing_and_our_own_needs_nobody_else(
     server: ServerProcess, tmp_path: Path
