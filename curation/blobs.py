@@ -102,13 +102,14 @@ class Batch:
         return None
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = _MODE) -> None:
-    """Write a file so that its name only ever shows the whole of it, durably; ``mode``: its permissions.
+def write_atomically(path: Path, data: bytes, *, mode: int = _MODE, durable: bool = True) -> None:
+    """Write a file so that its name only ever shows the whole of it; ``mode``: its permissions.
 
-    Raises ``StoreUnavailable`` when the disk refuses; nothing is left behind then.
+    ``durable``: also after a power failure; a cache does without, and keeps nobody waiting for the disk. Raises
+    ``StoreUnavailable`` when the disk refuses; nothing is left behind then.
     """
     with _refusing(path):
-        _named(*_written(path.parent, data, mode), path)
+        _named(*_written(path.parent, data, mode), path, durable=durable)
 
 
 def sync_folder(folder: Path) -> None:
@@ -139,17 +140,19 @@ def _written(folder: Path, data: bytes, mode: int) -> tuple[int, str]:
     return handle, temporary
 
 
-def _named(handle: int, temporary: str, path: Path) -> None:
+def _named(handle: int, temporary: str, path: Path, *, durable: bool = True) -> None:
     """Wait until an open file is on the disk, and give it its name there; close it, also where the disk refuses."""
     try:
-        os.fsync(handle)
+        if durable:
+            os.fsync(handle)
         os.replace(temporary, path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
     finally:
         os.close(handle)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 @contextmanager

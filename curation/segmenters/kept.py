@@ -96,7 +96,7 @@ class KeptEmbeddings:
             if shutil.disk_usage(self.folder).free < self._spare + len(data):
                 return
             self._make_room(len(data))
-            write_atomically(path, data)
+            write_atomically(path, data, durable=False)
         except (OSError, StoreUnavailable) as error:
             _LOG.warning("embeddings cannot be kept on disk: %s", error)
 
