@@ -133,6 +133,14 @@ def spoil(store: Store, path: Path, keys: list[str]) -> None:
 # What is measured
 
 
+def texts(count: int) -> dict[str, str]:
+    """Return what is looked for in questions and file names, by how it is found."""
+    return {
+        "common": "kite", "rare": f"number {count - 7}", "not ASCII": "größe", "file name": "img_00003",
+        "absent": "zebra", "everywhere": "number", "two letters": "ki", "two letters, absent": "zz", "a letter": "e",
+    }  # fmt: skip
+
+
 def measured(store: Store, path: Path, keys: list[str], times: int) -> list[Row]:
     bare = sqlite3.connect(path)
     count, rows, held = len(keys), list[Row](), Budget(of="p95", at_most=50)
@@ -177,12 +185,7 @@ def measured(store: Store, path: Path, keys: list[str], times: int) -> list[Row]
     listed("accepted, by unsolved", SampleFilter(state=State.ACCEPTED), "state = 'accepted'", order="unsolved")
     listed("a common text, by updated", SampleFilter(text="kite"), "query LIKE '%kite%'", order="updated")
     listed("a rare text, by updated", SampleFilter(text="number 777"), "query LIKE '%number 777%'", order="updated")
-    texts = (
-        ("common", "kite"), ("rare", f"number {count - 7}"), ("not ASCII", "größe"), ("file name", "img_00003"),
-        ("absent", "zebra"), ("everywhere", "number"), ("two letters", "ki"),
-        ("two letters, absent", "zz"), ("a letter", "e"),
-    )  # fmt: skip
-    for what, wanted in texts:
+    for what, wanted in texts(count).items():
         like = "(query LIKE ? OR i.file_name LIKE ?)"
         listed(f"text, {what}", SampleFilter(text=wanted), like, (f"%{wanted}%",) * 2)
     add("statistics", store.stats, "SELECT state, count(*) FROM samples GROUP BY state")
@@ -190,12 +193,8 @@ def measured(store: Store, path: Path, keys: list[str], times: int) -> list[Row]
     add("findings, first page", lambda: findings.page(FindingFilter()), "SELECT * FROM findings LIMIT 50")
     add("findings of a kind", lambda: findings.page(FindingFilter(kind="far")),
         "SELECT * FROM findings WHERE kind = 'far' LIMIT 50")  # fmt: skip
-    add(
-        "a sample's place",
-        lambda: store.place(keys[count // 2]),
-        "SELECT * FROM samples WHERE added = ?",
-        (count // 2,),
-    )
+    add("a sample's place", lambda: store.place(keys[count // 2]), "SELECT * FROM samples WHERE added = ?",
+        (count // 2,))  # fmt: skip
     bare.close()
     rows += saves(store, count, times)
     return rows
